@@ -1,0 +1,1 @@
+"""Foundation every other package stands on; it knows none of them."""

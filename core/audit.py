@@ -1,0 +1,105 @@
+"""What privileged people and the system did, in a hash chain per municipality: changing one entry breaks the next."""
+
+import hashlib
+import json
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.orm import Mapped, Session, mapped_column
+
+from core.database import Base, BigKey, UtcDateTime
+
+_FIRST = "0" * 64
+
+
+class AuditEntry(Base):
+    """One act. `number` has no gaps within a municipality; `digest` covers the entry and the one before."""
+
+    __tablename__ = "audit_entry"
+    __table_args__ = (sa.UniqueConstraint("municipality_id", "number"),)
+
+    id: Mapped[int] = mapped_column(BigKey, primary_key=True)
+    municipality_id: Mapped[int]
+    number: Mapped[int]
+    at: Mapped[datetime] = mapped_column(UtcDateTime)
+    actor: Mapped[str] = mapped_column(sa.String(64))
+    act: Mapped[str] = mapped_column(sa.String(64))
+    subject: Mapped[str] = mapped_column(sa.String(64))
+    detail: Mapped[dict[str, Any]] = mapped_column(sa.JSON)
+    digest: Mapped[str] = mapped_column(sa.String(64))
+
+
+class AuditHead(Base):
+    """The newest entry of a municipality; its row lock orders the writers."""
+
+    __tablename__ = "audit_head"
+
+    municipality_id: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
+    number: Mapped[int]
+    digest: Mapped[str] = mapped_column(sa.String(64))
+
+
+def record(
+    session: Session,
+    *,
+    municipality_id: int,
+    actor: str,
+    act: str,
+    subject: str,
+    detail: Mapping[str, Any],
+    now: datetime,
+) -> None:
+    """Append an entry in the caller's transaction. `detail` holds no secret and no code."""
+    head = session.scalar(
+        sa.select(AuditHead).where(AuditHead.municipality_id == municipality_id).with_for_update()
+    )
+    if head is None:
+        head = AuditHead(municipality_id=municipality_id, number=0, digest=_FIRST)
+        session.add(head)
+    entry = AuditEntry(
+        municipality_id=municipality_id,
+        number=head.number + 1,
+        at=now,
+        actor=actor,
+        act=act,
+        subject=subject,
+        detail=dict(detail),
+        digest="",
+    )
+    entry.digest = _digest(head.digest, entry)
+    head.number, head.digest = entry.number, entry.digest
+    session.add(entry)
+    session.flush()
+
+
+def first_broken(session: Session, municipality_id: int) -> int | None:
+    """The number of the first entry that does not follow from those before it, or None where the chain holds."""
+    before, number = _FIRST, 0
+    entries = session.scalars(
+        sa.select(AuditEntry).where(AuditEntry.municipality_id == municipality_id).order_by(AuditEntry.number)
+    )
+    for entry in entries:
+        number += 1
+        if entry.number != number or entry.digest != _digest(before, entry):
+            return number
+        before = entry.digest
+    head = session.get(AuditHead, municipality_id)
+    if head is not None and (head.number, head.digest) != (number, before):
+        return number + 1
+    return None
+
+
+def _digest(before: str, entry: AuditEntry) -> str:
+    body = [
+        before,
+        entry.municipality_id,
+        entry.number,
+        entry.at.isoformat(),
+        entry.actor,
+        entry.act,
+        entry.subject,
+        entry.detail,
+    ]
+    return hashlib.sha256(json.dumps(body, sort_keys=True, ensure_ascii=False).encode()).hexdigest()

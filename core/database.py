@@ -1,0 +1,180 @@
+"""One database, two kinds of transaction, on SQLite and PostgreSQL alike.
+
+SQLite: WAL, `synchronous=FULL` (an acknowledged commit survives a power cut), writers begin with `BEGIN IMMEDIATE`
+(a deferred one may fail when it upgrades its lock, and check-then-insert would double-book).
+PostgreSQL: READ COMMITTED; what must not happen twice is decided by constraints and row locks.
+"""
+
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
+from datetime import UTC, datetime
+from typing import Any, TypeVar
+
+from sqlalchemy import BigInteger, DateTime, Dialect, Engine, Integer, MetaData, create_engine, event
+from sqlalchemy.exc import DBAPIError
+from sqlalchemy.orm import DeclarativeBase, Session
+from sqlalchemy.types import TypeDecorator
+
+from core.errors import ContractBroken, Unavailable
+
+BigKey = BigInteger().with_variant(Integer, "sqlite")
+"""64-bit integer key that SQLite still numbers by itself."""
+
+T = TypeVar("T")
+
+_open: ContextVar[str | None] = ContextVar("open_transaction", default=None)
+
+_RETRYABLE = {"40001", "40P01"}
+"""SQLSTATE of a serialization failure and of a deadlock: nothing was written, the same again may pass."""
+
+
+class Base(DeclarativeBase):
+    """Parent of every table; constraint names are the same everywhere so that migrations can name them."""
+
+    metadata = MetaData(
+        naming_convention={
+            "ix": "ix_%(table_name)s_%(column_0_N_name)s",
+            "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+            "ck": "ck_%(table_name)s_%(constraint_name)s",
+            "fk": "fk_%(table_name)s_%(column_0_N_name)s_%(referred_table_name)s",
+            "pk": "pk_%(table_name)s",
+        }
+    )
+
+
+class UtcDateTime(TypeDecorator[datetime]):
+    """Aware UTC instants; a naive one is refused, SQLite's answer is made aware again."""
+
+    impl = DateTime(timezone=True)
+    cache_ok = True
+
+    def process_bind_param(self, value: datetime | None, dialect: Dialect) -> datetime | None:
+        if value is None:
+            return None
+        if value.tzinfo is None:
+            raise ContractBroken("a naive datetime on its way to the database")
+        value = value.astimezone(UTC)
+        return value.replace(tzinfo=None) if dialect.name == "sqlite" else value
+
+    def process_result_value(self, value: datetime | None, dialect: Dialect) -> datetime | None:
+        if value is None:
+            return None
+        return value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
+
+
+class Database:
+    """An engine and the only two ways to use it."""
+
+    def __init__(self, url: str, *, pool_size: int = 16) -> None:
+        self.engine = _engine(url, pool_size)
+        self.is_sqlite = self.engine.dialect.name == "sqlite"
+        self._reader = self.engine.execution_options(
+            **({"read_only": True} if self.is_sqlite else {"isolation_level": "AUTOCOMMIT"})
+        )
+        # SQLite's busy handler is unfair (some writer waits seconds): inside one process writers queue here instead.
+        self._writers = threading.Lock()
+
+    @contextmanager
+    def transaction(self) -> Iterator[Session]:
+        """A session whose work is committed at the end, or rolled back on any error.
+
+        Raises:
+            ContractBroken: one is open already; a step never opens its own.
+            Unavailable: the database gave up on it (deadlock, lock timeout); nothing was written.
+        """
+        with _marked("write"):
+            if self.is_sqlite:
+                with self._writers:
+                    yield from self._committed()
+            else:
+                yield from self._committed()
+
+    def _committed(self) -> Iterator[Session]:
+        with Session(self.engine, expire_on_commit=False, autoflush=False) as session:
+            try:
+                yield session
+                session.commit()
+            except DBAPIError as error:
+                session.rollback()
+                if is_retryable(error):
+                    raise TryAgain(str(error.orig)) from error
+                raise
+
+    @contextmanager
+    def reading(self) -> Iterator[Session]:
+        """A session that only reads; it never waits for a writer."""
+        with _marked("read"), Session(self._reader, autoflush=False) as session:
+            yield session
+
+    def dispose(self) -> None:
+        """Close every pooled connection."""
+        self.engine.dispose()
+
+
+class TryAgain(Unavailable):
+    """Two transactions were in each other's way; this one lost and wrote nothing."""
+
+    code = "try_again"
+    sentence = "混み合っています。もう一度お試しください。"
+
+
+def retrying(attempt: Callable[[], T], *, times: int = 4) -> T:
+    """Run an edge's whole work again when it lost against another transaction, at most `times` times in all."""
+    for left in range(times - 1, -1, -1):
+        try:
+            return attempt()
+        except TryAgain:
+            if not left:
+                raise
+    raise AssertionError("unreachable")
+
+
+def is_retryable(error: DBAPIError) -> bool:
+    """Whether the database chose this transaction as a victim, so that nothing of it remains."""
+    sqlstate = getattr(error.orig, "sqlstate", None)
+    return sqlstate in _RETRYABLE or "database is locked" in str(error.orig)
+
+
+def require_no_transaction(what: str) -> None:
+    """Refuse to touch the outside while a transaction is open: adapters call this before every call.
+
+    Raises:
+        ContractBroken: a transaction of this thread is open.
+    """
+    if _open.get() == "write":
+        raise ContractBroken(f"{what} inside a transaction")
+
+
+@contextmanager
+def _marked(kind: str) -> Iterator[None]:
+    if _open.get() == "write":
+        raise ContractBroken("a transaction inside a transaction")
+    token = _open.set(kind)
+    try:
+        yield
+    finally:
+        _open.reset(token)
+
+
+def _engine(url: str, pool_size: int) -> Engine:
+    if url.startswith("sqlite"):
+        engine = create_engine(url, pool_size=pool_size, max_overflow=pool_size, pool_timeout=30)
+        event.listen(engine, "connect", _on_sqlite_connect)
+        event.listen(engine, "begin", _on_sqlite_begin)
+        return engine
+    return create_engine(
+        url, pool_size=pool_size, max_overflow=pool_size, pool_timeout=30, pool_pre_ping=False
+    )
+
+
+def _on_sqlite_connect(connection: Any, _record: Any) -> None:
+    connection.isolation_level = None
+    for pragma in ("journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON", "busy_timeout=10000"):
+        connection.execute(f"PRAGMA {pragma}")
+
+
+def _on_sqlite_begin(connection: Any) -> None:
+    read_only = connection.get_execution_options().get("read_only")
+    connection.exec_driver_sql("BEGIN" if read_only else "BEGIN IMMEDIATE")
