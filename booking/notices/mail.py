@@ -1,0 +1,120 @@
+"""Mails we owe: rows written in the transaction that causes them; `sender.py` renders and sends them afterwards.
+
+A row holds ids and plain words, never a code, and no link: the sender knows where the pages are. Names, place and
+times of a reservation are read when the mail is sent, so that owing one costs its caller a single statement.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy.orm import Session
+
+from booking.reservations.models import Reservation
+from core import owed
+from core.errors import ContractBroken
+
+KIND = "mail"
+
+
+@dataclass(frozen=True, slots=True)
+class Template:
+    """What a kind of mail needs from its caller."""
+
+    params: frozenset[str] = frozenset()
+    """Exactly these must be given, besides `reservation_id`."""
+    is_about_reservation: bool = True
+
+
+TEMPLATES: Mapping[str, Template] = {
+    "made": Template(frozenset({"pay_by"})),
+    "requested": Template(),
+    "approved": Template(frozenset({"pay_by"})),
+    "rejected": Template(frozenset({"reason"})),
+    "confirmed": Template(),
+    "cancelled": Template(frozenset({"refund_yen"})),
+    "refunded": Template(frozenset({"refund_yen"})),
+    "late_refunded": Template(frozenset({"refund_yen"})),
+    "expired": Template(),
+    "undecided": Template(),
+    "revoked": Template(frozenset({"reason", "refund_yen"})),
+    "bulk": Template(frozenset({"subject", "body", "facility", "day"}), is_about_reservation=False),
+}
+"""made: held, to be paid by `pay_by` · expired: not paid in time · undecided: no approval in time ·
+refunded: the money is on its way back · late_refunded: money came after the slot was gone, and goes back."""
+
+
+def owe_mail(
+    session: Session,
+    *,
+    municipality_id: int,
+    to: str | None,
+    template: str,
+    params: Mapping[str, object],
+    key: str,
+    now: datetime,
+) -> None:
+    """Write down one mail, once per `key` within a municipality; a second time changes nothing.
+
+    `to` None sends to the account that made the reservation `params["reservation_id"]`. Values may be text, numbers,
+    dates, aware instants or UUIDs; amounts are integer yen.
+
+    Raises:
+        ContractBroken: an unknown template, or other parameters than it has.
+    """
+    known = TEMPLATES.get(template)
+    if known is None:
+        raise ContractBroken(f"no mail template {template!r}")
+    wanted = known.params | ({"reservation_id"} if known.is_about_reservation else set())
+    if set(params) != wanted:
+        raise ContractBroken(f"mail {template!r} takes {sorted(wanted)}, not {sorted(params)}")
+    if to is None and not known.is_about_reservation:
+        raise ContractBroken(f"mail {template!r} needs an address")
+    payload = {
+        "template": template,
+        "to": to,
+        "params": {name: _plain(value) for name, value in params.items()},
+    }
+    owed.owe(session, municipality_id=municipality_id, kind=KIND, key=key, payload=payload, now=now)
+
+
+def tell(
+    session: Session,
+    reservation: Reservation,
+    template: str,
+    *,
+    now: datetime,
+    cause: str = "",
+    **params: object,
+) -> None:
+    """Owe the maker of a reservation one mail about it, once per (template, reservation, `cause`).
+
+    `cause` tells repeats apart where one reservation may cause several of a kind (the refund's id, say); without it
+    the instant of the reservation's present state does.
+
+    Raises:
+        ContractBroken: as `owe_mail`.
+    """
+    again = cause or reservation.state_changed_at.isoformat()
+    owe_mail(
+        session,
+        municipality_id=reservation.municipality_id,
+        to=None,
+        template=template,
+        params={"reservation_id": reservation.id, **params},
+        key=f"{template}:{reservation.id}:{again}",
+        now=now,
+    )
+
+
+def _plain(value: object) -> Any:
+    if value is None or isinstance(value, bool | int | str):
+        return value
+    if isinstance(value, UUID):
+        return str(value)
+    isoformat = getattr(value, "isoformat", None)
+    if isoformat is None:
+        raise ContractBroken(f"a {type(value).__name__} in a mail's parameters")
+    return isoformat()
