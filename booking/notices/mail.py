@@ -1,7 +1,7 @@
-"""Mails we owe: rows written in the transaction that causes them; `sender.py` renders and sends them afterwards.
+"""Mails we owe: rows written in the transaction that causes them; `sender.py` renders and sends them later.
 
-A row holds ids and plain words, never a code, and no link: the sender knows where the pages are. Names, place and
-times of a reservation are read when the mail is sent, so that owing one costs its caller a single statement.
+A row holds ids and plain words, never a code, and no link: the sender knows where the pages are. Names, place
+and times of a reservation are read when the mail is sent, so that owing one costs its caller one statement.
 """
 
 from collections.abc import Mapping
@@ -58,8 +58,8 @@ def owe_mail(
 ) -> None:
     """Write down one mail, once per `key` within a municipality; a second time changes nothing.
 
-    `to` None sends to the account that made the reservation `params["reservation_id"]`. Values may be text, numbers,
-    dates, aware instants or UUIDs; amounts are integer yen.
+    `to` None sends to the account that made the reservation `params["reservation_id"]`. Values may be text,
+    integers, dates, aware instants or UUIDs; amounts are integer yen.
 
     Raises:
         ContractBroken: an unknown template, or other parameters than it has.
@@ -73,6 +73,7 @@ def owe_mail(
     if to is None and not known.is_about_reservation:
         raise ContractBroken(f"mail {template!r} needs an address")
     payload = {
+        "municipality_id": municipality_id,
         "template": template,
         "to": to,
         "params": {name: _plain(value) for name, value in params.items()},
@@ -91,8 +92,8 @@ def tell(
 ) -> None:
     """Owe the maker of a reservation one mail about it, once per (template, reservation, `cause`).
 
-    `cause` tells repeats apart where one reservation may cause several of a kind (the refund's id, say); without it
-    the instant of the reservation's present state does.
+    `cause` tells repeats apart where one reservation may cause several of a kind (the refund's id, say);
+    without it the instant of the reservation's present state does.
 
     Raises:
         ContractBroken: as `owe_mail`.
