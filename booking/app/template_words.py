@@ -1,0 +1,95 @@
+"""Words and figures as screens show them: Tokyo time, Japanese weekdays, yen, addresses of static files."""
+
+import hashlib
+from datetime import date, datetime, timedelta
+from pathlib import Path
+
+from flask import Flask, url_for
+
+from booking.app.guards import actor_or_none
+from booking.app.services import current_services
+from core.clock import TOKYO
+from core.window import Window
+
+_WEEKDAYS = "月火水木金土日"
+
+
+def yen(amount: int) -> str:
+    """`1,320円`."""
+    return f"{amount:,}円"
+
+
+def weekday(day: date) -> str:
+    """`土`."""
+    return _WEEKDAYS[day.weekday()]
+
+
+def long_day(day: date | datetime) -> str:
+    """`2026年11月21日(土)`; an instant counts in Tokyo."""
+    day = _civil(day)
+    return f"{day.year}年{day.month}月{day.day}日({weekday(day)})"
+
+
+def short_day(day: date | datetime) -> str:
+    """`11月21日(土)`; an instant counts in Tokyo."""
+    day = _civil(day)
+    return f"{day.month}月{day.day}日({weekday(day)})"
+
+
+def hour(instant: datetime) -> str:
+    """`18:30` in Tokyo."""
+    return instant.astimezone(TOKYO).strftime("%H:%M")
+
+
+def span(window: Window) -> str:
+    """`18:30〜20:30`; midnight at the end reads 24:00."""
+    end = hour(window.ends_at)
+    return f"{hour(window.starts_at)}〜{'24:00' if end == '00:00' else end}"
+
+
+def moment(instant: datetime) -> str:
+    """`11月21日(土) 18:30`."""
+    return f"{short_day(instant)} {hour(instant)}"
+
+
+def ago(instant: datetime, now: datetime) -> str:
+    """How long ago, in the largest sensible unit."""
+    minutes = max(0, int((now - instant) / timedelta(minutes=1)))
+    if minutes < 1:
+        return "たった今"
+    if minutes < 60:
+        return f"{minutes}分前"
+    if minutes < 48 * 60:
+        return f"{minutes // 60}時間前"
+    return f"{minutes // (24 * 60)}日前"
+
+
+def iso(instant: datetime | date) -> str:
+    """For `<time datetime>`."""
+    return instant.isoformat()
+
+
+def register(app: Flask) -> None:
+    """Give templates the words, `asset(name)`, `actor()` and `demo`."""
+    for word in (yen, weekday, long_day, short_day, hour, span, moment, ago, iso):
+        app.add_template_filter(word)
+    digests = _digests(Path(app.static_folder or ""))
+
+    def asset(name: str) -> str:
+        return url_for("static", filename=name, v=digests.get(name, "0"))
+
+    app.add_template_global(asset)
+    app.add_template_global(actor_or_none, "actor")
+    app.add_template_global(lambda: current_services().settings, "settings")
+
+
+def _digests(folder: Path) -> dict[str, str]:
+    return {
+        path.relative_to(folder).as_posix(): hashlib.sha256(path.read_bytes()).hexdigest()[:12]
+        for path in folder.rglob("*")
+        if path.is_file()
+    }
+
+
+def _civil(day: date | datetime) -> date:
+    return day.astimezone(TOKYO).date() if isinstance(day, datetime) else day
