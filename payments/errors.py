@@ -1,0 +1,45 @@
+"""What can go wrong with money, as leaves of the one tree."""
+
+from core.errors import Refused, RejectedOutside, Unavailable
+
+
+class AlreadyPaid(Refused):
+    """A payment for it has settled."""
+
+    code = "already_paid"
+    sentence = "お支払いは済んでいます。"
+
+
+class AttemptStanding(Refused):
+    """An earlier attempt, not the one asked for, can still be paid; once it is closed, a new one may start."""
+
+    code = "payment_in_progress"
+    sentence = "前のお支払い手続きを終了しています。少し待ってからもう一度お試しください。"
+
+
+class AttemptOver(Refused):
+    """This attempt cannot be paid any more."""
+
+    code = "payment_over"
+    sentence = "お支払いの期限が過ぎました。もう一度予約してください。"
+
+
+class StripeUnavailable(Unavailable):
+    """Stripe gave no usable answer: what it did with the call is not known."""
+
+    code = "stripe_unavailable"
+    sentence = "ただいま決済サービスに接続できません。しばらくしてからもう一度お試しください。"
+
+
+class StripeFailed(StripeUnavailable):
+    """Stripe answered with a failure of its own, and the same key would get the same answer again.
+
+    The call is over at Stripe, with or without effect: list before trying a new key.
+    """
+
+
+class StripeRejected(RejectedOutside):
+    """Stripe read the call and said no."""
+
+    code = "stripe_rejected"
+    sentence = "決済サービスで処理できませんでした。窓口にお問い合わせください。"

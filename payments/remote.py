@@ -1,0 +1,113 @@
+"""What Stripe holds, in our words. `stripe_port.py` fetches it; doubles satisfy the same protocol."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+from typing import Protocol
+from uuid import UUID
+
+
+class SessionStatus(StrEnum):
+    """What a Checkout Session can still do."""
+
+    OPEN = "open"
+    PAID = "paid"
+    AWAITING_FUNDS = "awaiting_funds"
+    """Completed with a way to pay whose money comes later (konbini); neither paid nor closed."""
+    EXPIRED = "expired"
+    """Can never capture any more."""
+
+
+@dataclass(frozen=True, slots=True)
+class RemoteSession:
+    """A Checkout Session as Stripe told it just now."""
+
+    id: str
+    status: SessionStatus
+    amount: int
+    currency: str
+    is_live: bool
+    url: str | None
+    payment_intent_id: str | None
+    payment_id: UUID | None
+    """Our id, as Stripe kept it for us."""
+
+
+class RefundStatus(StrEnum):
+    """What came of a refund at Stripe."""
+
+    PENDING = "pending"
+    SUCCEEDED = "succeeded"
+    FAILED = "failed"
+
+
+@dataclass(frozen=True, slots=True)
+class RemoteRefund:
+    """A refund as Stripe told it just now."""
+
+    id: str
+    status: RefundStatus
+    amount: int
+    failure_reason: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class SessionLine:
+    """One line of the hosted page."""
+
+    label: str
+    amount_yen: int
+
+
+@dataclass(frozen=True, slots=True)
+class SessionOrder:
+    """A session to be made. The same order and key again are the same session."""
+
+    payment_id: UUID
+    references: tuple[UUID, ...]
+    lines: tuple[SessionLine, ...]
+    success_url: str
+    cancel_url: str
+    mail_address: str | None
+    expires_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class RefundOrder:
+    """A refund to be made. The same order and key again are the same refund."""
+
+    refund_id: UUID
+    payment_id: UUID
+    reference: UUID
+    payment_intent_id: str
+    amount: int
+
+
+class StripeApi(Protocol):
+    """Everything we ask of Stripe. Every call needs that no transaction is open.
+
+    Raises:
+        StripeUnavailable: no usable answer; the effect is not known, the same key may be sent again.
+        StripeFailed: Stripe's own failure, kept under the key; list before a new key.
+        StripeRejected: read, and refused.
+    """
+
+    @property
+    def is_live(self) -> bool:
+        """Whether real money moves."""
+
+    def create_session(self, order: SessionOrder, *, key: str) -> RemoteSession: ...
+
+    def expire_session(self, session_id: str, *, key: str) -> RemoteSession: ...
+
+    def read_session(self, session_id: str) -> RemoteSession: ...
+
+    def find_session(self, payment_id: UUID, *, created_after: datetime) -> RemoteSession | None:
+        """The session made for a payment, by listing; of several, the one that has or may take money."""
+
+    def create_refund(self, order: RefundOrder, *, key: str) -> RemoteRefund: ...
+
+    def read_refund(self, stripe_refund_id: str) -> RemoteRefund: ...
+
+    def find_refund(self, refund_id: UUID, *, payment_intent_id: str) -> RemoteRefund | None:
+        """The refund made for a row of ours and not failed, by listing."""

@@ -1,0 +1,87 @@
+"""Lives of a payment attempt and of a refund, and the only moves they may make."""
+
+from collections.abc import Mapping
+from enum import StrEnum
+
+from core.errors import ContractBroken
+
+
+class PaymentState(StrEnum):
+    """One attempt to pay, as a Checkout Session at Stripe."""
+
+    OPENING = "opening"
+    """Intended; whether Stripe has a session for it is not known yet."""
+    OPEN = "open"
+    """Stripe has a session that can be paid."""
+    CLOSING = "closing"
+    """Out of time or given up; Stripe has not yet said that it cannot be paid any more."""
+    SETTLED = "settled"
+    """Paid, amount and currency as asked."""
+    EXPIRED = "expired"
+    """Stripe said that it cannot be paid any more, unpaid."""
+    MISMATCHED = "mismatched"
+    """Paid with another amount, currency or mode than asked; confirms nothing, everything is owed back."""
+
+
+class RefundState(StrEnum):
+    """One sum that is owed back."""
+
+    OWED = "owed"
+    """Written down; Stripe may or may not have been told."""
+    PENDING = "pending"
+    """Stripe is at it."""
+    SUCCEEDED = "succeeded"
+    FAILED = "failed"
+    """Stripe refused or gave up; still owed, tried again when due, shown to staff."""
+
+
+CAN_CAPTURE = frozenset({PaymentState.OPENING, PaymentState.OPEN, PaymentState.CLOSING})
+"""States in which money may still come in. Every payment in one of them has a next due time."""
+
+_PAYMENT_MOVES: Mapping[PaymentState, frozenset[PaymentState]] = {
+    PaymentState.OPENING: frozenset(
+        {
+            PaymentState.OPEN,
+            PaymentState.CLOSING,
+            PaymentState.SETTLED,
+            PaymentState.MISMATCHED,
+            PaymentState.EXPIRED,
+        }
+    ),
+    PaymentState.OPEN: frozenset(
+        {PaymentState.CLOSING, PaymentState.SETTLED, PaymentState.MISMATCHED, PaymentState.EXPIRED}
+    ),
+    PaymentState.CLOSING: frozenset({PaymentState.SETTLED, PaymentState.MISMATCHED, PaymentState.EXPIRED}),
+    # Late money, and a session that appears after all: Stripe has the last word on what it captured.
+    PaymentState.EXPIRED: frozenset({PaymentState.CLOSING, PaymentState.SETTLED, PaymentState.MISMATCHED}),
+    PaymentState.SETTLED: frozenset(),
+    PaymentState.MISMATCHED: frozenset(),
+}
+
+_REFUND_MOVES: Mapping[RefundState, frozenset[RefundState]] = {
+    RefundState.OWED: frozenset({RefundState.PENDING, RefundState.SUCCEEDED, RefundState.FAILED}),
+    RefundState.PENDING: frozenset({RefundState.SUCCEEDED, RefundState.FAILED}),
+    # A bank may send money back weeks after Stripe reported success.
+    RefundState.SUCCEEDED: frozenset({RefundState.FAILED}),
+    RefundState.FAILED: frozenset({RefundState.PENDING, RefundState.SUCCEEDED}),
+}
+
+
+def require_payment_move(old: PaymentState, new: PaymentState) -> None:
+    """Refuse a move that the table does not list.
+
+    Raises:
+        ContractBroken: it does not.
+    """
+    if new not in _PAYMENT_MOVES[old]:
+        raise ContractBroken(f"payment {old} -> {new}")
+
+
+def require_refund_move(old: RefundState, new: RefundState) -> None:
+    """Refuse a move that the table does not list.
+
+    Raises:
+        ContractBroken: it does not.
+    """
+    if new not in _REFUND_MOVES[old]:
+        raise ContractBroken(f"refund {old} -> {new}")

@@ -1,0 +1,264 @@
+"""The only file that imports `stripe`: typed values go in and out, and every exception of theirs ends here.
+
+Facts of the client that bite (stripe 16): no retries and an 80 s timeout unless asked otherwise; objects are no
+dicts; the signature check accepts any time in the future.
+"""
+
+from collections.abc import Callable, Sequence
+from datetime import datetime
+from typing import TypeVar
+from uuid import UUID
+
+import stripe
+from stripe.checkout import Session as StripeSession
+from stripe.params import RefundCreateParams
+from stripe.params.checkout import SessionCreateParams
+
+from core.database import require_no_transaction
+from payments.errors import StripeFailed, StripeRejected, StripeUnavailable
+from payments.metrics import STRIPE_CALLS
+from payments.remote import (
+    RefundOrder,
+    RefundStatus,
+    RemoteRefund,
+    RemoteSession,
+    SessionOrder,
+    SessionStatus,
+)
+
+T = TypeVar("T")
+
+_TIMEOUT_S = (3, 20)
+_RETRIES = 2
+CALL_TAKES_AT_MOST_S = 90
+"""Three tries of 23 s each and the pauses between them, rounded up."""
+
+_REFUND_STATUS = {
+    "succeeded": RefundStatus.SUCCEEDED,
+    "failed": RefundStatus.FAILED,
+    "canceled": RefundStatus.FAILED,
+    "pending": RefundStatus.PENDING,
+    "requires_action": RefundStatus.PENDING,
+}
+_WORTH = (SessionStatus.PAID, SessionStatus.AWAITING_FUNDS, SessionStatus.OPEN, SessionStatus.EXPIRED)
+
+
+class BadSignature(ValueError):
+    """A message that Stripe did not sign with any of our secrets."""
+
+
+class StripePort:
+    """One Stripe account, or whatever answers like it at `api_base`."""
+
+    def __init__(self, secret_key: str, api_base: str | None = None) -> None:
+        self._is_live = secret_key.startswith(("sk_live_", "rk_live_"))
+        self._client: stripe.StripeClient | None = None
+        if secret_key:
+            self._client = stripe.StripeClient(
+                secret_key,
+                base_addresses={"api": api_base} if api_base else {},
+                http_client=stripe.RequestsClient(timeout=_TIMEOUT_S),
+                max_network_retries=_RETRIES,
+            )
+
+    @property
+    def is_live(self) -> bool:
+        """Whether real money moves."""
+        return self._is_live
+
+    def create_session(self, order: SessionOrder, *, key: str) -> RemoteSession:
+        """A hosted page for an order."""
+        return self._call(
+            "create_session",
+            lambda client: _session(
+                client, client.v1.checkout.sessions.create(_session_params(order), {"idempotency_key": key})
+            ),
+        )
+
+    def expire_session(self, session_id: str, *, key: str) -> RemoteSession:
+        """Make a session unpayable; rejected where it is complete or expired already."""
+        return self._call(
+            "expire_session",
+            lambda client: _session(
+                client, client.v1.checkout.sessions.expire(session_id, {}, {"idempotency_key": key})
+            ),
+        )
+
+    def read_session(self, session_id: str) -> RemoteSession:
+        """A session as it is now."""
+        return self._call(
+            "read_session", lambda client: _session(client, client.v1.checkout.sessions.retrieve(session_id))
+        )
+
+    def find_session(self, payment_id: UUID, *, created_after: datetime) -> RemoteSession | None:
+        """The session made for a payment since an instant, by listing them all."""
+
+        def find(client: stripe.StripeClient) -> RemoteSession | None:
+            listed = client.v1.checkout.sessions.list(
+                {"limit": 100, "created": {"gte": int(created_after.timestamp())}}
+            )
+            ours = [
+                _session(client, one)
+                for one in listed.auto_paging_iter()
+                if one.client_reference_id == str(payment_id)
+            ]
+            return min(ours, key=lambda one: _WORTH.index(one.status), default=None)
+
+        return self._call("find_session", find)
+
+    def create_refund(self, order: RefundOrder, *, key: str) -> RemoteRefund:
+        """Send money back."""
+        params: RefundCreateParams = {
+            "payment_intent": order.payment_intent_id,
+            "amount": order.amount,
+            "metadata": {
+                "refund_id": str(order.refund_id),
+                "payment_id": str(order.payment_id),
+                "reservation": str(order.reference),
+            },
+        }
+        return self._call(
+            "create_refund",
+            lambda client: _refund(client.v1.refunds.create(params, {"idempotency_key": key})),
+        )
+
+    def read_refund(self, stripe_refund_id: str) -> RemoteRefund:
+        """A refund as it is now."""
+        return self._call("read_refund", lambda client: _refund(client.v1.refunds.retrieve(stripe_refund_id)))
+
+    def find_refund(self, refund_id: UUID, *, payment_intent_id: str) -> RemoteRefund | None:
+        """The refund made for a row of ours and not failed, by listing those of its payment."""
+
+        def find(client: stripe.StripeClient) -> RemoteRefund | None:
+            listed = client.v1.refunds.list({"limit": 100, "payment_intent": payment_intent_id})
+            for one in listed.auto_paging_iter():
+                named = getattr(one.metadata, "refund_id", None) if one.metadata is not None else None
+                found = _refund(one)
+                if named == str(refund_id) and found.status != RefundStatus.FAILED:
+                    return found
+            return None
+
+        return self._call("find_refund", find)
+
+    def _call(self, name: str, ask: Callable[[stripe.StripeClient], T]) -> T:
+        require_no_transaction(f"stripe {name}")
+        if self._client is None:
+            raise StripeRejected("no Stripe key is set")
+        try:
+            answer = ask(self._client)
+        except stripe.StripeError as error:
+            ours = _translated(error)
+            STRIPE_CALLS.labels(name, ours.code if not isinstance(ours, StripeFailed) else "failed").inc()
+            raise ours from error
+        except (AttributeError, KeyError, TypeError, ValueError) as error:
+            STRIPE_CALLS.labels(name, "unreadable").inc()
+            raise StripeUnavailable(f"unreadable answer to {name}") from error
+        STRIPE_CALLS.labels(name, "ok").inc()
+        return answer
+
+
+def signed_at(payload: bytes, header: str | None, secrets: Sequence[str]) -> int:
+    """When Stripe signed a message, in seconds since the epoch; how old is too old is for the caller to say.
+
+    Raises:
+        BadSignature: none of the secrets made this signature for these very bytes.
+    """
+    for secret in secrets:
+        try:
+            # Without a tolerance: theirs reads the machine's clock and looks only backwards.
+            stripe.WebhookSignature.verify_header(payload, header, secret)
+        except (stripe.SignatureVerificationError, TypeError, ValueError):
+            continue
+        # Read as they read it: the first `t`, up to a second equals sign.
+        return next(int(part.split("=", 2)[1]) for part in (header or "").split(",") if part.startswith("t="))
+    raise BadSignature
+
+
+def _translated(error: stripe.StripeError) -> StripeUnavailable | StripeRejected:
+    status, name = error.http_status, error.code or type(error).__name__
+    if isinstance(error, stripe.APIConnectionError):
+        return StripeUnavailable("no answer")
+    if status == 500:
+        return StripeFailed(f"500 {name}")
+    # 409: the key is in use by a call under way. Nothing of it is an answer to this call.
+    if status is None or status in (409, 429) or status > 500 or status < 400:
+        return StripeUnavailable(f"{status} {name}")
+    return StripeRejected(f"{status} {name}")
+
+
+def _session_params(order: SessionOrder) -> SessionCreateParams:
+    # Ids only: Stripe's staff and exports see metadata.
+    metadata = {"payment_id": str(order.payment_id)}
+    metadata |= {f"reservation_{number}": str(one) for number, one in enumerate(order.references, 1)}
+    params: SessionCreateParams = {
+        "mode": "payment",
+        "locale": "ja",
+        "client_reference_id": str(order.payment_id),
+        "metadata": metadata,
+        "payment_intent_data": {"metadata": metadata},
+        "line_items": [
+            {
+                "quantity": 1,
+                "price_data": {
+                    "currency": "jpy",
+                    "unit_amount": line.amount_yen,
+                    "product_data": {"name": line.label},
+                },
+            }
+            for line in order.lines
+        ],
+        # Cards and the wallets over them answer at once; money that comes days later does not suit a hold.
+        "allowed_payment_method_types": ["card"],
+        "adaptive_pricing": {"enabled": False},
+        "success_url": order.success_url,
+        "cancel_url": order.cancel_url,
+        "expires_at": int(order.expires_at.timestamp()),
+    }
+    if order.mail_address:
+        params["customer_email"] = order.mail_address
+    return params
+
+
+def _session(client: stripe.StripeClient, one: StripeSession) -> RemoteSession:
+    intent = one.payment_intent
+    intent_id = intent if isinstance(intent, str) or intent is None else intent.id
+    return RemoteSession(
+        id=one.id,
+        status=_status(client, one, intent_id),
+        amount=int(one.amount_total or 0),
+        currency=str(one.currency or ""),
+        is_live=bool(one.livemode),
+        url=one.url,
+        payment_intent_id=intent_id,
+        payment_id=_uuid_or_none(one.client_reference_id),
+    )
+
+
+def _status(client: stripe.StripeClient, one: StripeSession, intent_id: str | None) -> SessionStatus:
+    if one.status == "expired":
+        return SessionStatus.EXPIRED
+    if one.status == "open":
+        return SessionStatus.OPEN
+    if one.status == "complete" and one.payment_status == "paid":
+        return SessionStatus.PAID
+    if one.status == "complete" and intent_id is not None:
+        intent = client.v1.payment_intents.retrieve(intent_id)
+        over = intent.status in ("canceled", "requires_payment_method")
+        return SessionStatus.EXPIRED if over else SessionStatus.AWAITING_FUNDS
+    raise ValueError(f"session status {one.status!r}")
+
+
+def _refund(one: stripe.Refund) -> RemoteRefund:
+    return RemoteRefund(
+        id=one.id,
+        status=_REFUND_STATUS[str(one.status)],
+        amount=one.amount,
+        failure_reason=getattr(one, "failure_reason", None),
+    )
+
+
+def _uuid_or_none(text: str | None) -> UUID | None:
+    try:
+        return UUID(text) if text else None
+    except ValueError:
+        return None
