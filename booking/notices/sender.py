@@ -1,5 +1,6 @@
 """Sends the mails we owe: take rows, render, hand over with no transaction open, write down the outcome."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
 from email.headerregistry import Address
@@ -10,13 +11,14 @@ from uuid import UUID
 
 import structlog
 from jinja2 import TemplateError
+from sqlalchemy.orm import Session
 
 from booking.notices.about import About, Office, about_reservations, offices_of
 from booking.notices.mail import KIND
 from booking.notices.smtp import SmtpTransport, Transport
 from booking.notices.texts import write
 from core.clock import TOKYO, Clock
-from core.database import Database
+from core.database import Database, retrying
 from core.errors import KaihoError, RejectedOutside
 from core.owed import Taken, mark_done, mark_failed, take_due
 from core.settings import Settings
@@ -51,8 +53,8 @@ class _Facts:
 def send_due(database: Database, mailer: Mailer, clock: Clock, *, limit: int = BATCH) -> int:
     """Send up to `limit` mails that are due; how many the mail server took.
 
-    A mail that fails is tried again later and parked in the end; the others do not wait for it. A crash between
-    the server's yes and our note sends that one mail again, under the same Message-ID.
+    A mail that fails is tried again later and parked in the end; the others do not wait for it. A crash
+    between the server's yes and our note sends that one mail again, under the same Message-ID.
     """
     began = clock.monotonic()
     with database.transaction() as session:
@@ -82,13 +84,19 @@ def _send_one(database: Database, mailer: Mailer, clock: Clock, row: Taken, fact
         # ValueError: an address or subject that cannot stand in a header. The log gets no address.
         reason = str(error) if isinstance(error, KaihoError) else type(error).__name__
         log.warning("mail_failed", owed_id=str(row.id), template=row.payload["template"], reason=reason)
-        with database.transaction() as session:
-            mark_failed(session, row, reason, now=clock.now())
+        _note(database, lambda session: mark_failed(session, row, reason, now=clock.now()))
         return False
-    with database.transaction() as session:
-        mark_done(session, row, now=clock.now())
+    _note(database, lambda session: mark_done(session, row, now=clock.now()))
     log.info("mail_sent", owed_id=str(row.id), template=row.payload["template"])
     return True
+
+
+def _note(database: Database, write_down: Callable[[Session], None]) -> None:
+    def attempt() -> None:
+        with database.transaction() as session:
+            write_down(session)
+
+    retrying(attempt)
 
 
 def _message(mailer: Mailer, row: Taken, facts: _Facts, now: datetime) -> EmailMessage:

@@ -1,0 +1,128 @@
+"""What the mails say, and what they never say."""
+
+import re
+from datetime import date, datetime
+
+import pytest
+from jinja2 import UndefinedError
+
+from booking.notices.about import About, Office
+from booking.notices.mail import TEMPLATES
+from booking.notices.texts import Letter, window_in_words, write
+
+OFFICE = Office("米子市", "スポーツ振興課 0859-00-0000")
+ID = "019aa000-0000-7000-8000-000000000001"
+VALUES = {
+    "pay_by": "2026-11-21T00:10:00+00:00",
+    "reason": "体育館の床の工事のため",
+    "refund_yen": 1320,
+    "subject": "【お知らせ】暖房について",
+    "body": "暖房が動きません。\n暖かい服でお越しください。",
+    "facility": "見本小学校",
+    "day": "2026-11-28",
+}
+
+
+def instant(text: str) -> datetime:
+    return datetime.fromisoformat(text)
+
+
+def about(**changed: object) -> About:
+    facts: dict[str, object] = {
+        "to": "hanako@example.jp",
+        "name": "見本 花子",
+        "group": "見本団体01",
+        "place": "見本小学校 体育館 半面A",
+        "starts_at": instant("2026-11-28T19:00:00+09:00"),
+        "ends_at": instant("2026-11-28T21:00:00+09:00"),
+        "amount_yen": 1320,
+        "permit_number": 17,
+        "reveal_from": instant("2026-11-28T16:00:00+09:00"),
+        "free_cancel_until": instant("2026-11-27T19:00:00+09:00"),
+    }
+    return About(**{**facts, **changed})  # type: ignore[arg-type]
+
+
+def letter(template: str, *, facts: About | None = None, **changed: object) -> Letter:
+    known = TEMPLATES[template]
+    params = {name: VALUES[name] for name in known.params} | changed
+    if known.is_about_reservation:
+        params["reservation_id"] = ID
+        facts = facts or about()
+    return write(template, params=params, about=facts, office=OFFICE, base_url="https://kaiho.example.jp")
+
+
+@pytest.mark.parametrize("template", sorted(TEMPLATES))
+def test_each_mail_has_a_subject_of_one_line_and_says_whom_to_ask(template: str) -> None:
+    written = letter(template)
+    assert written.subject
+    assert "\n" not in written.subject
+    assert "スポーツ振興課 0859-00-0000" in written.body
+    assert "{{" not in written.body
+    assert "\n\n\n" not in written.body, written.body
+
+
+@pytest.mark.parametrize(
+    "template", sorted(t for t, known in TEMPLATES.items() if known.is_about_reservation)
+)
+def test_each_mail_about_a_reservation_names_place_time_and_group(template: str) -> None:
+    body = letter(template).body
+    assert "見本 花子 様" in body
+    assert "見本小学校 体育館 半面A" in body
+    assert "2026年11月28日(土) 19:00〜21:00" in body
+    assert "見本団体01" in body
+
+
+@pytest.mark.parametrize("template", sorted(TEMPLATES))
+def test_no_mail_has_anything_like_a_door_code(template: str) -> None:
+    words = re.sub(r"https?://\S+", "", letter(template).body)
+    assert not re.search(r"(?<![\d-])\d{6,10}(?![\d-])", words)
+
+
+def test_a_confirmation_leads_to_the_code_page_and_says_from_when() -> None:
+    body = letter("confirmed").body
+    assert f"https://kaiho.example.jp/reservations/{ID}/code\n" in body
+    assert "2026年11月28日(土) 16:00から" in body
+    assert "許可番号: 17" in body
+    assert "2026年11月27日(金) 19:00までなら無料" in body
+
+
+def test_a_confirmation_past_free_cancellation_does_not_promise_any() -> None:
+    body = letter("confirmed", facts=about(free_cancel_until=None, permit_number=None)).body
+    assert "無料" not in body
+    assert "許可番号" not in body
+
+
+def test_money_back_is_named_in_yen_and_none_is_said_plainly() -> None:
+    assert "返金額: 1,320円" in letter("cancelled").body
+    assert "返金はありません。" in letter("cancelled", refund_yen=0).body
+    assert "1,320円 は、全額をお返しします" in letter("revoked").body
+    assert "料金はいただいていません" in letter("revoked", refund_yen=0).body
+
+
+def test_payment_deadlines_are_in_tokyo_time() -> None:
+    assert "お支払いの期限: 2026年11月21日(土) 09:10" in letter("made").body
+
+
+def test_a_bulk_mail_keeps_the_writers_lines_and_characters() -> None:
+    written = letter("bulk", body="1行目 <b>&amp;\n2行目 {{ 1 }}")
+    assert "1行目 <b>&amp;\n2行目 {{ 1 }}" in written.body
+    assert written.subject == "【お知らせ】暖房について"
+
+
+def test_a_row_that_lacks_something_is_an_error_and_not_half_a_mail() -> None:
+    with pytest.raises(UndefinedError):
+        write(
+            "rejected",
+            params={"reservation_id": ID},
+            about=about(),
+            office=OFFICE,
+            base_url="https://kaiho.example.jp",
+        )
+
+
+def test_a_window_until_midnight_ends_at_24_00() -> None:
+    words = window_in_words(instant("2026-11-28T23:00:00+09:00"), instant("2026-11-29T00:00:00+09:00"))
+    assert words == "2026年11月28日(土) 23:00〜24:00"
+    longer = window_in_words(instant("2026-11-28T23:00:00+09:00"), instant("2026-11-29T01:00:00+09:00"))
+    assert longer == f"2026年11月28日(土) 23:00〜2026年11月{date(2026, 11, 29).day}日(日) 01:00"
