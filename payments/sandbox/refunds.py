@@ -1,0 +1,164 @@
+"""Refunds: at once, pending first, or failing afterwards."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from payments.sandbox import faults
+from payments.sandbox.charges import move_money
+from payments.sandbox.errors import ApiError, missing_object, refused_parameter
+from payments.sandbox.listing import page
+from payments.sandbox.params import require_supported
+from payments.sandbox.store import Body
+from payments.sandbox.world import Call, World
+
+_SUPPORTED: dict[str, Any] = {
+    "amount": None,
+    "charge": None,
+    "payment_intent": None,
+    "metadata": None,
+    "reason": None,
+    "expand": None,
+    "currency": None,
+}
+_PLANS: dict[str, dict[str, Any]] = {
+    "at_once": {"first": "succeeded"},
+    "pending": {"first": "pending", "then": "succeeded"},
+    "failing": {"first": "succeeded", "then": "failed"},
+}
+
+
+def create(world: World, call: Call) -> Body:
+    """Give back a part or all that is left of a charge.
+
+    Raises:
+        ApiError: nothing was charged, all is back already (`charge_already_refunded`), more than is left.
+    """
+    require_supported(call.params, _SUPPORTED)
+    charge = _charge(world, call.params)
+    left = charge["amount"] - charge["amount_refunded"]
+    amount = call.params.get("amount", left)
+    if left == 0:
+        raise ApiError(f"Charge {charge['id']} has already been refunded.", code="charge_already_refunded")
+    if amount < 1:
+        raise refused_parameter("Invalid positive integer", "amount", "parameter_invalid_integer")
+    if amount > left:
+        of = "unrefunded amount on charge" if charge["amount_refunded"] else "charge amount"
+        raise ApiError(f"Refund amount (¥{amount:,}) is greater than {of} (¥{left:,})", param="amount")
+    plan = _plan(world, charge)
+    refund = _shape(world, call.params, charge, amount, plan)
+    refund["balance_transaction"] = move_money(world, "refund", -amount, refund["id"])["id"]
+    due_at = world.now() + int(plan.get("settle_after_s", 0)) if "then" in plan else None
+    world.store.add(refund, note=plan, due_at=due_at)
+    charge["amount_refunded"] += amount
+    charge["refunded"] = charge["amount_refunded"] == charge["amount"]
+    world.store.save(charge)
+    world.emit("refund.created", refund, call)
+    world.emit("charge.refunded", charge, call)
+    return refund
+
+
+def retrieve(world: World, call: Call) -> Body:
+    """One refund."""
+    found = world.store.find_or_none("refund", call.object_id)
+    if found is None:
+        raise missing_object("refund", call.object_id, "refund")
+    return found
+
+
+def listed(world: World, call: Call) -> Body:
+    """Refunds newest first, by payment intent or charge."""
+    return page(world, "refund", "/v1/refunds", call.params, ("payment_intent", "charge"))
+
+
+def settle(world: World, refund: Body) -> None:
+    """What was to become of a refund when its time comes: it succeeds, or the bank sends the money back."""
+    plan = world.store.note(refund["id"])
+    if plan["then"] == "failed":
+        back = move_money(world, "refund_failure", refund["amount"], refund["id"])
+        refund.update(
+            status="failed",
+            failure_reason=plan.get("reason", "expired_or_canceled_card"),
+            failure_balance_transaction=back["id"],
+            pending_reason=None,
+        )
+        charge = world.store.require("charge", refund["charge"])
+        charge["amount_refunded"] -= refund["amount"]
+        charge["refunded"] = False
+        world.store.save(charge)
+    else:
+        refund.update(status="succeeded", pending_reason=None)
+    world.store.save(refund)
+    world.emit("refund.updated", refund)
+    if refund["status"] == "failed":
+        world.emit("refund.failed", refund)
+
+
+def _charge(world: World, params: dict[str, Any]) -> Body:
+    if "payment_intent" not in params and "charge" not in params:
+        raise refused_parameter(
+            "One of the following params should be provided for this request: payment_intent or charge.",
+            "payment_intent",
+            "parameter_missing",
+        )
+    charge_id = params.get("charge")
+    if "payment_intent" in params:
+        intent = world.store.find_or_none("payment_intent", params["payment_intent"])
+        if intent is None:
+            raise missing_object("payment_intent", params["payment_intent"], "payment_intent", status=400)
+        if intent["status"] != "succeeded":
+            raise ApiError(
+                f"This PaymentIntent ({intent['id']}) does not have a successful charge to refund.",
+                param="payment_intent",
+            )
+        if charge_id not in (None, intent["latest_charge"]):
+            raise ApiError("The charge does not belong to the PaymentIntent.", param="charge")
+        charge_id = intent["latest_charge"]
+    charge = world.store.find_or_none("charge", str(charge_id))
+    if charge is None:
+        raise missing_object("charge", str(charge_id), "charge", status=400)
+    if not charge["paid"]:
+        raise ApiError(f"Charge {charge['id']} has not been captured and cannot be refunded.", param="charge")
+    return charge
+
+
+def _plan(world: World, charge: Body) -> dict[str, Any]:
+    """A planned fault decides, else the card that paid."""
+    fault = faults.take_refund_or_none(world.store)
+    if fault is None:
+        return dict(_PLANS[world.store.note(charge["id"])["refunds"]])
+    then = "failed" if fault["kind"] == "refund_failed" else "succeeded"
+    plan = {"first": "pending", "then": then, "settle_after_s": fault.get("settle_after_s", 0)}
+    if "reason" in fault:
+        plan["reason"] = fault["reason"]
+    return plan
+
+
+def _shape(world: World, params: dict[str, Any], charge: Body, amount: int, plan: dict[str, Any]) -> Body:
+    is_pending = plan["first"] == "pending"
+    pending_reason = plan.get("reason", "processing") if plan.get("then") == "succeeded" else "processing"
+    return {
+        "id": world.store.new_id("re_3"),
+        "object": "refund",
+        "amount": amount,
+        "balance_transaction": None,
+        "charge": charge["id"],
+        "created": world.now(),
+        "currency": "jpy",
+        "destination_details": {
+            "card": {
+                "reference_status": "pending",
+                "reference_type": "acquirer_reference_number",
+                "type": "refund",
+            },
+            "type": "card",
+        },
+        "metadata": params.get("metadata", {}),
+        "payment_intent": charge["payment_intent"],
+        "pending_reason": pending_reason if is_pending else None,
+        "reason": params.get("reason"),
+        "receipt_number": None,
+        "source_transfer_reversal": None,
+        "status": plan["first"],
+        "transfer_reversal": None,
+    }
