@@ -50,7 +50,7 @@ class Municipality(Base):
     """How many contiguous bands one reservation may take."""
     max_holds_per_group: Mapped[int] = mapped_column(default=10)
     free_cancel_until_s: Mapped[int] = mapped_column(default=86400)
-    """Cancelled at least this long before the start: full refund; later: none. Frozen in a reservation as sold."""
+    """Cancelled this long before the start or earlier: full refund; later: none. Frozen as sold."""
     reveal_before_start_s: Mapped[int] = mapped_column(default=10800)
     reveal_after_end_s: Mapped[int] = mapped_column(default=86400)
 
@@ -162,7 +162,7 @@ class OfferingAccessPoint(Base):
 
 
 class TimeBand(Base):
-    """利用区分: an offered span of a kind of day. The most specific scope that has any band for the day counts alone."""
+    """利用区分: an offered span of a kind of day. The most specific scope with any band for the day counts alone."""
 
     __tablename__ = "time_band"
     __table_args__ = (
