@@ -1,0 +1,35 @@
+# One command each: see it run, prove it, measure it.
+#   make demo              a town on this machine; ARGS is passed on: make demo ARGS=--tour
+#   make test              the whole gate; ARGS is passed to pytest: make test ARGS='-m unit'
+#   make bench             the figures, with their method and machine
+.PHONY: setup demo test bench lint clean
+.DEFAULT_GOAL := setup
+
+bin := .venv/bin
+
+setup:
+	@deploy/setup
+
+demo: setup
+	@$(bin)/kaiho demo $(ARGS)
+
+test: check-tools lint
+	@$(bin)/python -m pytest -n 2 --dist worksteal -q $(ARGS)
+
+bench: check-tools
+	@$(bin)/python -m tests.bench $(ARGS)
+
+.PHONY: check-tools
+check-tools:
+	@deploy/setup tests
+
+lint: setup
+	$(bin)/ruff check .
+	$(bin)/ruff format --check .
+	$(bin)/mypy
+	$(bin)/lint-imports
+
+clean:
+	rm -rf .venv node_modules var booking/static/vendor build dist *.egg-info
+	rm -rf .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis .coverage*
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
