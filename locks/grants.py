@@ -1,0 +1,189 @@
+"""Granting and taking back the right to open access points in a window. Steps of the booking transaction.
+
+Whoever issues holds the row of the code group first, then the rows of its locks in the order of their ids.
+"""
+
+from collections import defaultdict
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+import sqlalchemy as sa
+from sqlalchemy.orm import Session
+
+from core.errors import ContractBroken
+from core.window import Window
+from locks.codes import MAX_LENGTH, MAX_REV, code_of, is_weak
+from locks.errors import NotSellable
+from locks.keys import group_binding, keyring_of, subkey
+from locks.margins import OVERLAP_GRANULES
+from locks.models import AccessPoint, CodeGroup, CodeGroupLane, Grant, Lock
+from locks.sellable import require_sellable
+from locks.versions import bump, bump_access_points
+
+__all__ = ["issue", "require_sellable", "withdraw"]
+
+
+@dataclass(slots=True)
+class _Group:
+    id: int
+    municipality_id: int
+    code_key: bytes
+    lane: int
+    access_point_ids: list[int] = field(default_factory=list)
+
+
+def issue(
+    session: Session,
+    *,
+    access_point_ids: Sequence[int],
+    courts: Sequence[int],
+    window: Window,
+    holder: UUID,
+    now: datetime,
+) -> None:
+    """Let `holder` open the access points in the window; within a code group one code opens all of them.
+
+    Every lock concerned gets a new desired version in this transaction. Without an access point nothing
+    happens.
+
+    Raises:
+        NotSellable: the start has used up its 256 revs.
+        ContractBroken: a window off the grid, an unknown access point, or courts that its code group does
+            not list.
+
+    Source: lock-protocol.md 2.
+    """
+    if not access_point_ids:
+        return
+    if not window.is_aligned:
+        raise ContractBroken("a grant off the grid")
+    groups = _locked_groups(session, access_point_ids, courts)
+    issued = _issued_around(session, [group.id for group in groups], window)
+    chosen = [(group, part) for group in groups for part in _parts(group, window, issued[group.id])]
+    versions = bump_access_points(session, access_point_ids, now=now)
+    rows: list[dict[str, Any]] = []
+    for group, (granule, length, rev) in chosen:
+        for access_point_id in group.access_point_ids:
+            lock_id, version = versions.get(access_point_id, (None, None))
+            rows.append(
+                {
+                    "municipality_id": group.municipality_id,
+                    "code_group_id": group.id,
+                    "access_point_id": access_point_id,
+                    "holder": holder,
+                    "granule": granule,
+                    "length": length,
+                    "lane": group.lane,
+                    "rev": rev,
+                    "issued_at": now,
+                    "lock_id": lock_id,
+                    "granted_version": version,
+                }
+            )
+    session.execute(sa.insert(Grant).values(rows))
+
+
+def withdraw(session: Session, *, holder: UUID, now: datetime) -> None:
+    """Take back whatever `holder` may still open; a second time changes nothing.
+
+    The codes are dead at each lock from its next contact on; until then `standing` says so.
+    """
+    live = (Grant.holder == holder, Grant.withdrawn_at.is_(None))
+    bump(session, Lock.access_point_id.in_(sa.select(Grant.access_point_id).where(*live)), now=now)
+    version = (
+        sa.select(Lock.desired_version).where(Lock.id == Grant.lock_id).correlate(Grant).scalar_subquery()
+    )
+    session.execute(
+        sa.update(Grant)
+        .where(*live)
+        .values(withdrawn_at=now, withdrawn_version=version)
+        .execution_options(synchronize_session=False)
+    )
+
+
+def _locked_groups(session: Session, access_point_ids: Sequence[int], courts: Sequence[int]) -> list[_Group]:
+    rows = session.execute(
+        sa.select(
+            AccessPoint.id,
+            CodeGroup.id,
+            CodeGroup.municipality_id,
+            CodeGroup.wrapped_code_root,
+            CodeGroup.code_epoch,
+            CodeGroupLane.lane,
+        )
+        .join(CodeGroup, CodeGroup.id == AccessPoint.code_group_id)
+        .join(CodeGroupLane, CodeGroupLane.code_group_id == CodeGroup.id)
+        .where(
+            AccessPoint.id.in_(sorted(set(access_point_ids))),
+            CodeGroupLane.court_ref.in_(sorted(set(courts))),
+        )
+        .order_by(CodeGroup.id, CodeGroupLane.lane, AccessPoint.id)
+        .with_for_update(of=CodeGroup, key_share=True)
+    )
+    groups: dict[int, _Group] = {}
+    for access_point_id, group_id, municipality_id, wrapped, epoch, lane in rows:
+        group = groups.get(group_id)
+        if group is None:
+            code_root = keyring_of(session).unwrap(wrapped, bound_to=group_binding(group_id))
+            group = groups[group_id] = _Group(
+                group_id, municipality_id, subkey(code_root, "code", epoch), lane
+            )
+        if lane == group.lane:
+            group.access_point_ids.append(access_point_id)
+    found = {point for group in groups.values() for point in group.access_point_ids}
+    if found != set(access_point_ids):
+        raise ContractBroken("an access point whose code group does not list the courts")
+    return list(groups.values())
+
+
+def _issued_around(
+    session: Session, group_ids: Sequence[int], window: Window
+) -> dict[int, set[tuple[int, int, int, int]]]:
+    """Every (granule, length, lane, rev) ever issued whose code may be alive in or near the window, by code
+    group.
+
+    Withdrawn ones too: a lock without contact would still open for them. It holds all revs of the window's
+    own start.
+    """
+    granules = window.granules
+    rows = session.execute(
+        sa.select(Grant.code_group_id, Grant.granule, Grant.length, Grant.lane, Grant.rev).where(
+            Grant.code_group_id.in_(group_ids),
+            Grant.granule > granules.start - MAX_LENGTH - OVERLAP_GRANULES,
+            Grant.granule < granules.stop + OVERLAP_GRANULES,
+        )
+    )
+    issued: dict[int, set[tuple[int, int, int, int]]] = defaultdict(set)
+    for group_id, granule, length, lane, rev in rows:
+        issued[group_id].add((granule, length, lane, rev))
+    return issued
+
+
+def _parts(
+    group: _Group, window: Window, issued: set[tuple[int, int, int, int]]
+) -> Iterator[tuple[int, int, int]]:
+    """(granule, length, rev) of each grant that the window needs."""
+    granules = window.granules
+    taken = set(issued)
+    for granule in range(granules.start, granules.stop, MAX_LENGTH):
+        length = min(MAX_LENGTH, granules.stop - granule)
+        rev = _free_rev(group, granule, length, taken)
+        taken.add((granule, length, group.lane, rev))
+        yield granule, length, rev
+
+
+def _free_rev(group: _Group, granule: int, length: int, taken: set[tuple[int, int, int, int]]) -> int:
+    used = [rev for at, _, lane, rev in taken if (at, lane) == (granule, group.lane)]
+    alive = {
+        code_of(group.code_key, *other)
+        for other in taken
+        if other[0] < granule + length + OVERLAP_GRANULES and granule < other[0] + other[1] + OVERLAP_GRANULES
+    }
+    for rev in range(max(used, default=-1) + 1, MAX_REV + 1):
+        code = code_of(group.code_key, granule, length, group.lane, rev)
+        if code not in alive and not is_weak(code):
+            return rev
+    raise NotSellable("all revs of this start are used")

@@ -1,0 +1,51 @@
+"""Keys of a lock (protocol section 1): everything follows from two secrets by HKDF-SHA256 (RFC 5869)."""
+
+from cryptography.hazmat.primitives.hashes import SHA256
+from cryptography.hazmat.primitives.kdf.hkdf import HKDF
+from sqlalchemy.orm import Session
+
+from core.database import Database
+from core.errors import ContractBroken
+from core.secrets import Keyring
+
+ROOT_LENGTH = 32
+
+_OPTION = "kaiho_lock_keyring"
+
+
+def subkey(root: bytes, label: str, epoch: int) -> bytes:
+    """32 bytes for one purpose: `up` and `down` (messages), `grant` (staff verifiers), `code` (from the
+    code root).
+    """
+    info = f"kaiho/1/{label}/{epoch}".encode("ascii")
+    return HKDF(algorithm=SHA256(), length=32, salt=None, info=info).derive(root)
+
+
+def lock_binding(lock_id: str) -> str:
+    """What a lock's wrapped root is bound to."""
+    return lock_id
+
+
+def group_binding(code_group_id: int) -> str:
+    """What a code group's wrapped code root is bound to."""
+    return f"code_group/{code_group_id}"
+
+
+def give_keyring(database: Database, keyring: Keyring) -> None:
+    """Let steps that issue grants in this database compute codes; called once, where the app is built.
+
+    Choosing a rev means comparing codes, deep inside transactions whose edges have nothing to do with keys.
+    """
+    database.engine.update_execution_options(**{_OPTION: keyring})
+
+
+def keyring_of(session: Session) -> Keyring:
+    """The keyring given to this session's database.
+
+    Raises:
+        ContractBroken: `give_keyring` was not called for it.
+    """
+    keyring = session.connection().get_execution_options().get(_OPTION)
+    if not isinstance(keyring, Keyring):
+        raise ContractBroken("locks.keys.give_keyring was not called for this database")
+    return keyring
