@@ -1,4 +1,4 @@
-"""What payments tells upward, in the transaction that records the money; registered where the app is built."""
+"""What payments tells upward, in the transaction that records the money; built with the app."""
 
 from dataclasses import dataclass
 from datetime import datetime

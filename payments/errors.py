@@ -11,7 +11,7 @@ class AlreadyPaid(Refused):
 
 
 class AttemptStanding(Refused):
-    """An earlier attempt, not the one asked for, can still be paid; once it is closed, a new one may start."""
+    """Another attempt can still be paid; once it is closed, a new one may start."""
 
     code = "payment_in_progress"
     sentence = "前のお支払い手続きを終了しています。少し待ってからもう一度お試しください。"

@@ -1,7 +1,7 @@
 """The only file that imports `stripe`: typed values go in and out, and every exception of theirs ends here.
 
-Facts of the client that bite (stripe 16): no retries and an 80 s timeout unless asked otherwise; objects are no
-dicts; the signature check accepts any time in the future.
+Facts of the client that bite (stripe 16): no retries and an 80 s timeout unless asked otherwise; objects are
+no dicts; the signature check accepts any time in the future.
 """
 
 from collections.abc import Callable, Sequence

@@ -1,0 +1,183 @@
+"""What Stripe said about an attempt, turned into rows: settled, closed, or look again later."""
+
+from datetime import datetime, timedelta
+
+from sqlalchemy.orm import Session
+
+from core.ids import new_id
+from payments import ledger
+from payments.callbacks import Callbacks
+from payments.due import give_back
+from payments.ledger import Account, Line
+from payments.metrics import ATTEMPTS
+from payments.models import Payment, Refund
+from payments.remote import RemoteSession, SessionStatus
+from payments.states import CAN_CAPTURE, PaymentState, RefundState, require_payment_move
+
+LOOK_AGAIN = timedelta(seconds=20)
+"""While somebody may be on the card page; webhooks and the return page are quicker, where they come."""
+LOOK_AGAIN_LATE = timedelta(minutes=5)
+
+
+def move(payment: Payment, state: PaymentState, *, now: datetime) -> None:
+    """Put an attempt into another state and do what belongs to it.
+
+    Raises:
+        ContractBroken: the table does not list the move.
+    """
+    require_payment_move(PaymentState(payment.state), state)
+    payment.state, payment.state_changed_at = state, now
+    if state in CAN_CAPTURE:
+        return
+    ATTEMPTS.labels(state).inc()
+    payment.next_due_at = payment.leased_until = payment.mail_address = payment.url = None
+    if state != PaymentState.SETTLED:
+        for item in payment.items:
+            item.is_standing = False
+
+
+def close(session: Session, payment: Payment, *, callbacks: Callbacks, now: datetime) -> None:
+    """Nothing can be captured any more: release what it was for."""
+    move(payment, PaymentState.EXPIRED, now=now)
+    session.flush()
+    for item in payment.items:
+        callbacks.attempts_closed(session, reference=item.reference, now=now)
+
+
+def adopt(payment: Payment, remote: RemoteSession, *, now: datetime) -> None:
+    """Write down which session an attempt has; an attempt given up meanwhile gets it expired at once."""
+    if payment.stripe_session_id is not None:
+        return
+    payment.stripe_session_id = remote.id
+    payment.stripe_payment_intent_id = remote.payment_intent_id
+    payment.attempts, payment.last_error = 0, None
+    if payment.state == PaymentState.OPENING:
+        move(payment, PaymentState.OPEN, now=now)
+        payment.url = remote.url
+        give_back(payment, due_at=min(now + LOOK_AGAIN, payment.deadline_at))
+        return
+    if payment.state == PaymentState.EXPIRED:
+        move(payment, PaymentState.CLOSING, now=now)
+    give_back(payment, due_at=now)
+
+
+def apply(
+    session: Session,
+    payment: Payment,
+    remote: RemoteSession,
+    *,
+    callbacks: Callbacks,
+    is_live: bool,
+    now: datetime,
+) -> None:
+    """Bring an attempt's rows to what Stripe says; the same word a second time changes nothing."""
+    if payment.state in (PaymentState.SETTLED, PaymentState.MISMATCHED):
+        return
+    payment.attempts, payment.last_error = 0, None
+    payment.stripe_payment_intent_id = remote.payment_intent_id or payment.stripe_payment_intent_id
+    if remote.status == SessionStatus.PAID:
+        _capture(session, payment, remote, callbacks=callbacks, is_live=is_live, now=now)
+    elif remote.status == SessionStatus.EXPIRED:
+        if payment.state == PaymentState.EXPIRED:
+            payment.next_due_at = payment.leased_until = None
+        else:
+            close(session, payment, callbacks=callbacks, now=now)
+    elif payment.state == PaymentState.EXPIRED:
+        # We were told it was over, and it is not: have it expired again.
+        move(payment, PaymentState.CLOSING, now=now)
+        give_back(payment, due_at=now)
+    else:
+        give_back(payment, due_at=_next_look(payment, remote, now))
+
+
+def _next_look(payment: Payment, remote: RemoteSession, now: datetime) -> datetime:
+    if remote.status == SessionStatus.AWAITING_FUNDS:
+        return now + LOOK_AGAIN_LATE
+    if payment.state == PaymentState.CLOSING:
+        return now
+    return min(now + LOOK_AGAIN, payment.deadline_at)
+
+
+def _capture(
+    session: Session,
+    payment: Payment,
+    remote: RemoteSession,
+    *,
+    callbacks: Callbacks,
+    is_live: bool,
+    now: datetime,
+) -> None:
+    payment.captured_amount, payment.captured_currency = remote.amount, remote.currency
+    payment.settled_at = now
+    if (remote.amount, remote.currency, remote.is_live) != (payment.amount_yen, "jpy", is_live):
+        _refuse_capture(session, payment, remote, callbacks=callbacks, is_live=is_live, now=now)
+        return
+    move(payment, PaymentState.SETTLED, now=now)
+    session.flush()
+    fees = [Line(Account.USAGE_FEES, -item.amount_yen, item.reference) for item in payment.items]
+    ledger.post(
+        session,
+        municipality_id=payment.municipality_id,
+        set_key=f"capture:{payment.id}",
+        lines=[Line(Account.STRIPE_BALANCE, payment.amount_yen), *fees],
+        payment_id=payment.id,
+        now=now,
+    )
+    for item in payment.items:
+        callbacks.payment_settled(
+            session, reference=item.reference, payment_id=payment.id, amount_yen=item.amount_yen, now=now
+        )
+
+
+def _refuse_capture(
+    session: Session,
+    payment: Payment,
+    remote: RemoteSession,
+    *,
+    callbacks: Callbacks,
+    is_live: bool,
+    now: datetime,
+) -> None:
+    was_over = payment.state == PaymentState.EXPIRED
+    move(payment, PaymentState.MISMATCHED, now=now)
+    payment.last_error = (
+        f"captured {remote.amount} {remote.currency}, live={remote.is_live}; "
+        f"asked {payment.amount_yen} jpy, live={is_live}"
+    )
+    session.flush()
+    if remote.amount > 0 and remote.is_live == is_live:
+        _owe_everything(session, payment, remote, now=now)
+    if not was_over:
+        for item in payment.items:
+            callbacks.attempts_closed(session, reference=item.reference, now=now)
+
+
+def _owe_everything(session: Session, payment: Payment, remote: RemoteSession, *, now: datetime) -> None:
+    refund = Refund(
+        id=new_id(now),
+        municipality_id=payment.municipality_id,
+        payment_id=payment.id,
+        reference=payment.items[0].reference,
+        amount_yen=remote.amount,
+        cause="mismatch",
+        state=RefundState.OWED,
+        created_at=now,
+        state_changed_at=now,
+        next_due_at=now,
+    )
+    session.add(refund)
+    session.flush()
+    if remote.currency != "jpy":
+        return  # The books are in yen; the row itself keeps the currency.
+    came_in = [Line(Account.STRIPE_BALANCE, remote.amount), Line(Account.UNALLOCATED, -remote.amount)]
+    goes_out = [Line(Account.UNALLOCATED, remote.amount), Line(Account.REFUNDS_PAYABLE, -remote.amount)]
+    for set_key, lines in ((f"capture:{payment.id}", came_in), (f"owe:{refund.id}", goes_out)):
+        ledger.post(
+            session,
+            municipality_id=payment.municipality_id,
+            set_key=set_key,
+            lines=lines,
+            payment_id=payment.id,
+            refund_id=refund.id,
+            now=now,
+        )

@@ -1,0 +1,195 @@
+"""Where Stripe's messages come in: verified, stored once, turned into "look now" on the row they are about.
+
+Nothing in a message is believed. It says which object is worth re-reading; the loops read it and decide.
+"""
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+import sqlalchemy as sa
+from flask import Blueprint, Response, request
+from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.orm import Session
+from werkzeug.exceptions import RequestEntityTooLarge
+
+from core.clock import Clock
+from core.database import Database, retrying
+from payments.callbacks import Callbacks
+from payments.metrics import WEBHOOKS
+from payments.models import Payment, Refund, WebhookEvent
+from payments.remote import StripeApi
+from payments.states import CAN_CAPTURE, PaymentState, RefundState
+from payments.stripe_port import BadSignature, signed_at
+
+MAX_BODY = 256 * 1024
+TOLERANCE_S = 300
+"""How far the signature's time may be from ours, before or after."""
+_LONGEST_ID = 255
+
+
+class Unreadable(ValueError):
+    """Signed, and still not an event as Stripe writes them."""
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """What a message says happened: names of objects only."""
+
+    id: str
+    type: str
+    is_live: bool
+    object_id: str | None
+    payment_id: UUID | None
+    refund_id: UUID | None
+    payment_intent_id: str | None
+
+
+def blueprint(
+    database: Database, stripe: StripeApi, _callbacks: Callbacks, clock: Clock, secrets: Sequence[str]
+) -> Blueprint:
+    """`POST /stripe/webhook`, guard `stripe_signature`, no CSRF. Several secrets while one is replaced."""
+    pages = Blueprint("stripe_webhook", __name__)
+
+    @pages.post("/stripe/webhook")
+    def receive() -> Response:
+        request.max_content_length = MAX_BODY
+        try:
+            body = request.get_data(cache=False)
+        except RequestEntityTooLarge:
+            return _answered("too_large", 413)
+        now = clock.now()
+        try:
+            stamped = signed_at(body, request.headers.get("Stripe-Signature"), secrets)
+        except BadSignature:
+            return _answered("bad_signature", 400)
+        if abs(stamped - now.timestamp()) > TOLERANCE_S:
+            return _answered("stale", 400)
+        try:
+            event = parsed(body)
+        except Unreadable:
+            return _answered("unreadable", 400)
+        if event.is_live != stripe.is_live:
+            return _answered("foreign_mode", 200)
+        return _answered(retrying(lambda: _store(database, event, now)), 200)
+
+    return pages
+
+
+def take_in(session: Session, event: Event, *, now: datetime) -> str:
+    """Store an event and make the row it is about due; `accepted`, `duplicate` or `unknown_object`."""
+    payment = _payment_or_none(session, event)
+    refund = _refund_or_none(session, event)
+    result = "accepted" if payment is not None or refund is not None else "unknown_object"
+    insert = postgresql.insert if session.get_bind().dialect.name == "postgresql" else sqlite.insert
+    statement = insert(WebhookEvent).values(
+        event_id=event.id,
+        type=event.type,
+        object_id=event.object_id,
+        received_at=now,
+        result=result,
+        payment_id=payment,
+        refund_id=refund,
+    )
+    stored = session.execute(statement.on_conflict_do_nothing().returning(WebhookEvent.event_id)).first()
+    if stored is None:
+        return "duplicate"
+    if payment is not None:
+        _make_payment_due(session, payment, event, now)
+    if refund is not None:
+        _make_refund_due(session, refund, now)
+    return result
+
+
+def parsed(body: bytes) -> Event:
+    """The names in a signed message.
+
+    Raises:
+        Unreadable: not JSON, or without what every event has.
+    """
+    try:
+        whole = json.loads(body)
+        subject = whole["data"]["object"]
+        event_id, event_type, is_live = whole["id"], whole["type"], whole["livemode"]
+    except (ValueError, KeyError, TypeError, RecursionError) as error:
+        raise Unreadable from error
+    names = (event_id, event_type)
+    if not isinstance(subject, dict) or not all(isinstance(name, str) and name for name in names):
+        raise Unreadable
+    if len(event_id) > _LONGEST_ID or len(event_type) > 100 or "\x00" in event_id + event_type:
+        raise Unreadable
+    metadata = subject.get("metadata")
+    metadata = metadata if isinstance(metadata, dict) else {}
+    object_id = _name_or_none(subject.get("id"))
+    is_intent = event_type.startswith("payment_intent.")
+    return Event(
+        id=event_id,
+        type=event_type,
+        is_live=is_live is True,
+        object_id=object_id,
+        payment_id=_uuid_or_none(subject.get("client_reference_id") or metadata.get("payment_id")),
+        refund_id=_uuid_or_none(metadata.get("refund_id")),
+        payment_intent_id=object_id if is_intent else _name_or_none(subject.get("payment_intent")),
+    )
+
+
+def _store(database: Database, event: Event, now: datetime) -> str:
+    with database.transaction() as session:
+        return take_in(session, event, now=now)
+
+
+def _answered(result: str, status: int) -> Response:
+    WEBHOOKS.labels(result).inc()
+    return Response(result, status=status, mimetype="text/plain")
+
+
+def _payment_or_none(session: Session, event: Event) -> UUID | None:
+    """By the session or intent we know; by our own id where the message overtook the answer to our call."""
+    known = [Payment.stripe_session_id == event.object_id] if event.object_id else []
+    if event.payment_intent_id:
+        known.append(Payment.stripe_payment_intent_id == event.payment_intent_id)
+    if event.payment_id:
+        known.append(Payment.id == event.payment_id)
+    return session.scalar(sa.select(Payment.id).where(sa.or_(*known)).limit(1)) if known else None
+
+
+def _refund_or_none(session: Session, event: Event) -> UUID | None:
+    known = [Refund.stripe_refund_id == event.object_id] if event.object_id else []
+    if event.refund_id:
+        known.append(Refund.id == event.refund_id)
+    return session.scalar(sa.select(Refund.id).where(sa.or_(*known)).limit(1)) if known else None
+
+
+def _make_payment_due(session: Session, payment_id: UUID, event: Event, now: datetime) -> None:
+    states = set(CAN_CAPTURE)
+    if event.type.endswith((".completed", ".async_payment_succeeded", ".succeeded")):
+        # Money after the end would be news; our own expiring coming back as a message is none.
+        states.add(PaymentState.EXPIRED)
+    is_sooner = sa.or_(Payment.next_due_at.is_(None), Payment.next_due_at > now)
+    session.execute(
+        sa.update(Payment)
+        .where(Payment.id == payment_id, Payment.state.in_(states), is_sooner)
+        .values(next_due_at=now)
+    )
+
+
+def _make_refund_due(session: Session, refund_id: UUID, now: datetime) -> None:
+    followed = (RefundState.PENDING, RefundState.SUCCEEDED)
+    session.execute(
+        sa.update(Refund).where(Refund.id == refund_id, Refund.state.in_(followed)).values(next_due_at=now)
+    )
+
+
+def _name_or_none(value: Any) -> str | None:
+    is_name = isinstance(value, str) and 0 < len(value) <= _LONGEST_ID and "\x00" not in value
+    return value if is_name else None
+
+
+def _uuid_or_none(value: Any) -> UUID | None:
+    try:
+        return UUID(value) if isinstance(value, str) else None
+    except ValueError:
+        return None
