@@ -40,7 +40,7 @@ class Quote:
 
 
 def quote(catalogue: Catalogue, *, offering_id: int, window: Window, category: str) -> Quote:
-    """The price of a window: an item is charged for its bands that start at or after the item's minute of the day.
+    """The price of a window. An item is charged for bands that start at or after its minute of the day.
 
     Part hours count as whole ones, an item at a time. A kind of space without a rate is free.
 

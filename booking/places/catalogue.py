@@ -38,9 +38,9 @@ _CHANGED = "catalogue_changed"
 
 
 def catalogue(session: Session, municipality_id: int, *, version: int | None = None) -> Catalogue:
-    """A municipality's configuration as this transaction sees it; one statement at most while nothing changed.
+    """A municipality's configuration as this transaction sees it; one statement while nothing changed.
 
-    `version` spares that one: the catalogue version which this transaction has read already (an actor has it).
+    `version` spares that one: the version which this transaction has read already (an actor has it).
 
     Raises:
         NotThere: no such municipality.
@@ -94,7 +94,7 @@ def _bump_when_changed(session: Session, _context: Any, _instances: Any) -> None
         entry.id if isinstance(entry, Municipality) else getattr(entry, "municipality_id", None)
         for entry in touched
     }
-    # A row without a tenant of its own (a name, a court of an offering) is rare: every tenant is bumped for it.
+    # A row without a tenant of its own (a facility's name) is rare: every tenant is bumped for it.
     session.execute(update if None in ids else update.where(Municipality.id.in_(ids)))
 
 

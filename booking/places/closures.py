@@ -23,7 +23,7 @@ from locks import desired_state
 from payments import checkout, refunds
 
 _ROUNDS = 20
-"""A closure competes with holds that are being made; each round can lose only to one that has just been committed."""
+"""A closure competes with holds being made; a round loses only to one that has just been committed."""
 
 
 def close(
@@ -38,8 +38,8 @@ def close(
 ) -> Closure:
     """Close a space, or a whole facility where `space_id` is None, for a window on the 30-minute grid.
 
-    Reservations there are revoked with a full refund and a mail; what is in use stays. One transaction, so that no
-    hold can come between.
+    Reservations there are revoked with a full refund and a mail; what is in use stays. One transaction, so
+    that no hold can come between.
 
     Raises:
         NotThere: no such facility or space of the municipality, or the actor is no manager.

@@ -1,7 +1,7 @@
 """The rows that decide who has a court: taken in one statement, sorted, never by looking first.
 
-`INSERT … SELECT … ON CONFLICT DO NOTHING RETURNING`: the primary key is the referee, fewer rows back than asked
-means that somebody else has a part. The same on SQLite and PostgreSQL.
+`INSERT … SELECT … ON CONFLICT DO NOTHING RETURNING`: the primary key is the referee, fewer rows back than
+asked means that somebody else has a part. The same on SQLite and PostgreSQL.
 
 Source: design.md 4 (claims), performance.md A1.
 """
@@ -22,12 +22,13 @@ from core.errors import NotThere
 from core.window import Window
 
 MAX_FREE_PER_START = 2
-"""Free reservations that a group may ever have of one start (lock protocol 6): each one uses up a revision."""
+"""Free reservations that a group may have of one start (lock protocol 6): each uses up a revision."""
 
 _UNSETTLED = ", ".join(f"'{state}'" for state in sorted(UNSETTLED))
 
 _SOURCE = {
-    "sqlite": "(SELECT c.value AS court, g.value AS granule FROM json_each(:courts) c, json_each(:granules) g) w",
+    "sqlite": """(SELECT c.value AS court, g.value AS granule
+        FROM json_each(:courts) c, json_each(:granules) g) w""",
     "postgresql": "(SELECT c AS court, g AS granule FROM unnest(:courts) c, unnest(:granules) g) w",
 }
 
@@ -45,7 +46,8 @@ _HAS_ROOM = f"""
 (SELECT count(*) FROM reservation r WHERE r.group_id = :group_id AND r.state IN ({_UNSETTLED})) < :max_holds
 AND (:amount_yen > 0 OR (
     SELECT count(*) FROM reservation r
-    WHERE r.group_id = :group_id AND r.starts_at = :starts_at AND r.amount_yen = 0 AND r.permit_number IS NOT NULL
+    WHERE r.group_id = :group_id AND r.starts_at = :starts_at
+        AND r.amount_yen = 0 AND r.permit_number IS NOT NULL
 ) < :max_free)
 AND NOT EXISTS (
     SELECT 1 FROM reservation r WHERE r.group_id = :group_id AND r.request_key = :request_key
@@ -90,8 +92,8 @@ def take_new(
 ) -> bool:
     """Take a new reservation's claims, before the reservation itself; True where it has them all.
 
-    False: a part is somebody else's, the group is at its limit, or the key was used already. What was taken of it is
-    undone by the caller's rollback.
+    False: a part is somebody else's, the group is at its limit, or the key was used already. What was taken of
+    it is undone by the caller's rollback.
     """
     taken = _take(
         session,

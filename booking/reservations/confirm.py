@@ -1,4 +1,4 @@
-"""Paid means in: a confirmed reservation has its grants, its permit's number and its mail in the same transaction."""
+"""Paid means in: grants, permit number and mail of a confirmed reservation, in the same transaction."""
 
 from datetime import datetime, timedelta
 
@@ -15,7 +15,7 @@ from core.window import Window
 from locks import grants
 
 REPORTS_DUE_AFTER = timedelta(hours=1)
-"""How long after the end the worker first asks whether anybody came (a key box takes its key back for an hour)."""
+"""How long after the end the worker first asks whether anybody came (a key box waits an hour for its key)."""
 
 _NEXT_NUMBER = sa.text(
     "INSERT INTO permit_counter (municipality_id, last_number) VALUES (:municipality_id, 1) "

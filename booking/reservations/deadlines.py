@@ -20,7 +20,7 @@ from locks import fleet
 from payments import checkout
 
 REPORT_ASKED_AGAIN_AFTER = timedelta(hours=1)
-"""A lock that has not reported since the end is waited for; the reservation reads "no report yet" meanwhile."""
+"""A lock that has not reported since the end is waited for; meanwhile it reads "no report yet"."""
 STAFFED_ASKED_AGAIN_AFTER = timedelta(days=7)
 """Where the key is had from staff no lock will ever tell; only a usage report would."""
 _AFTER_FAILURE = timedelta(minutes=5)
@@ -31,8 +31,8 @@ log = structlog.get_logger()
 def expire_due(session: Session, *, now: datetime, limit: int) -> int:
     """Move on up to `limit` reservations that are due; how many were looked at.
 
-    Rows are claimed, so that two workers never have the same one. One that cannot be moved waits five minutes and
-    keeps nobody else waiting.
+    Rows are claimed, so that two workers never have the same one. One that cannot be moved waits five minutes
+    and keeps nobody else waiting.
     """
     due = session.scalars(
         sa.select(Reservation)
@@ -71,7 +71,7 @@ def _move_on(session: Session, reservation: Reservation, reports: "_Reports", *,
 
 
 class _Reports:
-    """Whether the locks have told everything up to a window's end; the fleet is read once a batch and tenant."""
+    """Whether the locks have told all up to a window's end; the fleet is read once a batch and tenant."""
 
     def __init__(self, session: Session, now: datetime) -> None:
         self._session = session

@@ -23,9 +23,9 @@ LATE = timedelta(seconds=900)
 def sellable_windows(
     session: Session, *, access_point_id: int, first: int, last: int, now: datetime
 ) -> list[tuple[int, int, frozenset[int]]]:
-    """Every (granule, length, courts of one offering) that starts in `[first, last)` and may be sold, ascending.
+    """Every (granule, length, courts of one offering) in `[first, last)` that may be sold, ascending.
 
-    What is offered and not closed, whether sold now or free: it may be sold again once cancelled. Three statements.
+    What is offered and not closed, sold now or free: it may be sold again once cancelled. Three statements.
     """
     municipality_id = _municipality_of(session, access_point_id)
     if municipality_id is None or last <= first:

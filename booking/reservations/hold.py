@@ -1,4 +1,4 @@
-"""Keep an offering's courts for a group while it pays. The hot path: five statements, the sign-in's own not counted."""
+"""Keep an offering's courts for a group while it pays: the hot path, five statements after the sign-in's."""
 
 from datetime import datetime, timedelta
 from uuid import UUID
@@ -48,7 +48,7 @@ def hold(
     request_key: str,
     now: datetime,
 ) -> Reservation:
-    """A reservation for one of the actor's groups: held; requested where an approval is wanted; confirmed where free.
+    """A reservation for a group of the actor: held; requested where an approval is wanted; confirmed if free.
 
     The same `request_key` of the same group again gives the same reservation, whatever else is asked.
 
@@ -59,7 +59,7 @@ def hold(
         TooLateForApproval: an approval is wanted and the start is too near.
         TooManyHolds: the group has as many unsettled reservations as the rule allows.
         ZeroFeeLimit: a third free reservation of the same start.
-        SlotClosed, SlotTaken: a closure or another reservation has a part of it; the claims' primary key decides.
+        SlotClosed, SlotTaken: a closure or another reservation has a part; the claims' primary key decides.
         NotSellableNow: a lock could not know the code in time.
 
     Source: design.md 4, lock-protocol.md 6.
@@ -155,8 +155,6 @@ def _look(
     )
     if seen.same is not None:
         return session.get_one(Reservation, seen.same)
-    # Before the claims are taken nothing is ours; after they failed, what we did get of them counts as taken too,
-    # and is told apart by a closure only.
     if seen.closed:
         raise SlotClosed()
     if seen.holds >= places.rules.max_holds_per_group:

@@ -66,7 +66,7 @@ class Reservation(Base):
     next_due_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
     """When the worker must look at it; empty only in final states."""
     pay_until: Mapped[datetime | None] = mapped_column(UtcDateTime)
-    """End of the hold: until then a payment may begin. Kept afterwards; empty where nothing was to be paid."""
+    """End of the hold: until then a payment may begin. Kept afterwards; empty if nothing was to be paid."""
     amount_yen: Mapped[int]
     fee_lines: Mapped[list[dict[str, Any]]] = mapped_column(sa.JSON)
     """[{"item", "label", "hours", "yen_per_hour", "amount_yen"}], their amounts sum to `amount_yen`."""

@@ -13,7 +13,7 @@ from locks import grants
 def release(
     session: Session, reservation: Reservation, to: State, *, now: datetime, reason: str | None = None
 ) -> None:
-    """End a reservation whose row is locked: its claims are free, its codes dead from the locks' next contact.
+    """End a reservation whose row is locked: its claims are free, its codes dead at the locks' next contact.
 
     Money and mail are the caller's, who knows why.
 

@@ -1,0 +1,151 @@
+"""The locks of a municipality in words: what troubles each, what it has been told, what it says happened."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from booking.places.entries import Catalogue
+from core.clock import civil_day
+from locks.fleet import EventLine, LockLine
+from locks.models import LockState
+
+BATTERY_LOW_MV = 4800
+"""Four alkaline cells at 1.2 V each; fresh ones give 6000 mV. Cold makes it dip, so it warns early."""
+
+_BOLTS = {"locked": "施錠", "unlocked": "解錠中", "jammed": "かんぬき異常"}
+_DOORS = {"closed": "閉", "open": "開"}
+_ERRORS = {
+    "invalid_credential": "番号の入力間違い",
+    "restricted": "使えない時間の番号",
+    "throttled": "入力間違いが続いたため受付停止",
+    "insufficient_battery": "電池不足で開けられず",
+}
+_ALARMS = {
+    "lock_jammed": "かんぬきの異常",
+    "wrong_code_entry_limit": "番号の入力間違いが続く",
+    "door_forced_open": "こじ開けの疑い",
+    "door_ajar": "扉が開いたまま",
+    "tamper": "機器への細工の疑い",
+    "battery_low": "電池の残りわずか",
+    "battery_critical": "電池切れ間近",
+    "stale_desired": "古い設定が届いた",
+    "desired_conflict": "設定の食い違い",
+    "log_overflow": "記録があふれた",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class LockCard:
+    """A lock in words."""
+
+    name: str
+    troubles: tuple[str, ...]
+    last_contact_at: datetime | None
+    settings_word: str
+    versions: str
+    battery_mv: int | None
+    is_battery_low: bool
+    door_word: str
+
+
+@dataclass(frozen=True, slots=True)
+class EventWords:
+    """Something that a lock says happened."""
+
+    at: datetime
+    words: str
+    where: str
+
+
+@dataclass(frozen=True, slots=True)
+class LockPanel:
+    """All locks, troubled ones first, and the day's events, newest first."""
+
+    locks: tuple[LockCard, ...]
+    events: tuple[EventWords, ...]
+
+    @property
+    def troubled(self) -> int:
+        """How many want a look."""
+        return sum(bool(lock.troubles) for lock in self.locks)
+
+
+def panel_of(
+    locks: Sequence[LockLine], events: Sequence[EventLine], places: Catalogue, *, now: datetime
+) -> LockPanel:
+    """The panel of a municipality's locks and what they reported."""
+    facility_of = _facilities(places, now)
+    names = {lock.access_point_id: _name(lock, facility_of) for lock in locks}
+    cards = [_card(lock, names[lock.access_point_id]) for lock in locks]
+    cards.sort(key=lambda card: not card.troubles)
+    told = (
+        EventWords(event.at, words, names.get(event.access_point_id, ""))
+        for event in events
+        if (words := event_in_words(event.kind, event.detail))
+    )
+    return LockPanel(tuple(cards), tuple(told))
+
+
+def event_in_words(kind: str, detail: Mapping[str, object]) -> str:
+    """What happened, or nothing where staff need not know."""
+    if kind == "lock_operation" and detail.get("operation") == "unlock":
+        how = {"keypad": "暗証番号で解錠", "manual": "室内から解錠", "button": "室内から解錠"}
+        words = how.get(str(detail.get("source")), "解錠")
+        return f"{words}(通信なし)" if detail.get("offline") else words
+    if kind == "lock_operation_error":
+        words = _ERRORS.get(str(detail.get("error")), "開けられず")
+        count = detail.get("count", 1)
+        return f"{words} {count}回" if isinstance(count, int) and count > 1 else words
+    if kind == "door_lock_alarm":
+        return f"警報: {_ALARMS.get(str(detail.get('alarm')), '不明な警報')}"
+    return ""
+
+
+def _card(lock: LockLine, name: str) -> LockCard:
+    is_low = lock.battery_mv is not None and lock.battery_mv < BATTERY_LOW_MV
+    is_applied = lock.applied_version >= lock.desired_version
+    return LockCard(
+        name=name,
+        troubles=tuple(_troubles(lock, is_low)),
+        last_contact_at=lock.last_contact_at,
+        settings_word="反映済み" if is_applied else "反映待ち",
+        versions=f"版 {lock.applied_version}" + ("" if is_applied else f" → {lock.desired_version}"),
+        battery_mv=lock.battery_mv,
+        is_battery_low=is_low,
+        door_word="・".join(
+            word for word in (_BOLTS.get(lock.bolt or ""), _DOORS.get(lock.door or "")) if word
+        )
+        or "不明",
+    )
+
+
+def _troubles(lock: LockLine, is_battery_low: bool) -> Iterator[str]:
+    if lock.state == LockState.PROVISIONED:
+        yield "未接続"
+        return
+    if lock.is_lost:
+        yield "通信が途絶えています"
+    elif lock.is_late:
+        yield "通信が遅れています"
+    if is_battery_low:
+        yield "電池が低下"
+    if lock.bolt == "jammed":
+        yield "かんぬき異常"
+    if lock.clock_quality == "unknown":
+        yield "時計が不明"
+
+
+def _facilities(places: Catalogue, now: datetime) -> dict[int, str]:
+    """The facility that each access point belongs to, by name."""
+    return {
+        access_point: facility.name
+        for facility in places.facilities(civil_day(now))
+        for offering in facility.offerings
+        for access_point in offering.access_points
+    }
+
+
+def _name(lock: LockLine, facility_of: Mapping[int, str]) -> str:
+    facility = facility_of.get(lock.access_point_id, "")
+    own = lock.access_point_name
+    return own if not facility or own.startswith(facility) else f"{facility} {own}"

@@ -1,0 +1,1 @@
+"""One history for all tables. `run.upgrade` is how programs use it."""

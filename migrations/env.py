@@ -1,0 +1,53 @@
+"""What Alembic runs: one database, every package's tables, each revision in one transaction."""
+
+from typing import Any, Literal
+
+from alembic import context
+
+from booking.people import models as people
+from booking.places import models as places
+from booking.reservations import models as reservations
+from core import audit, lease, owed
+from core.database import Base, Database, UtcDateTime
+from locks import models as locks
+from payments import models as payments
+
+TABLES_OF = (people, places, reservations, locks, payments, audit, lease, owed)
+"""Imported so that each registers its tables on `Base`."""
+
+
+def _render(kind: str, item: Any, _context: Any) -> str | Literal[False]:
+    # A revision outlives our types: it names what the database has.
+    if kind == "type" and isinstance(item, UtcDateTime):
+        return "sa.DateTime(timezone=True)"
+    return False
+
+
+def run() -> None:
+    """Migrate the database that the configuration names."""
+    url = context.config.get_main_option("sqlalchemy.url")
+    assert url, "migrations.run sets the URL"
+    database = Database(url)
+    try:
+        with database.engine.connect() as connection:
+            if not database.is_sqlite:
+                # Everybody queues behind a migration that waits for a lock: better it fails and is run again.
+                connection.exec_driver_sql("SET lock_timeout = '5s'")
+                connection.commit()
+            context.configure(
+                connection=connection,
+                target_metadata=Base.metadata,
+                render_as_batch=database.is_sqlite,
+                render_item=_render,
+                # Database begins with BEGIN IMMEDIATE, under which SQLite's DDL is transactional.
+                transactional_ddl=True,
+                transaction_per_migration=True,
+                autogenerate_plugins=["alembic.autogenerate.*", "alembic.ext.checkconstraint_byname"],
+            )
+            with context.begin_transaction():
+                context.run_migrations()
+    finally:
+        database.dispose()
+
+
+run()
