@@ -40,9 +40,16 @@ def main() -> None:
     store.close()
 
 
+def _loopback(listen: str) -> tuple[str, int]:
+    try:
+        return address(listen)
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(str(error)) from error
+
+
 def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m payments.sandbox", description=__doc__)
-    parser.add_argument("--listen", type=address, default=("127.0.0.1", 0), metavar="127.0.0.1:PORT")
+    parser.add_argument("--listen", type=_loopback, default=("127.0.0.1", 0), metavar="127.0.0.1:PORT")
     parser.add_argument(
         "--state", type=Path, required=True, metavar="FILE", help="SQLite file, made if absent"
     )

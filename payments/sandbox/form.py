@@ -13,7 +13,7 @@ _DEPTH = 8
 
 
 def nested(pairs: Iterable[tuple[str, str]]) -> dict[str, Any]:
-    """Names with brackets as dicts of dicts; list positions stay keys ("0", "1") until a type makes them a list.
+    """Names with brackets as dicts of dicts; list positions stay keys ("0") until a type makes a list.
 
     Raises:
         ApiError: a malformed name, or one name used both as a value and as a container.

@@ -64,7 +64,7 @@ def claim(store: Store, key: str, endpoint: str, print_of: str) -> StoredAnswer 
     if status is None:
         raise ApiError(
             "There is currently another in-progress request using this Idempotent Key (that probably means "
-            f"you submitted twice, and the other request is still going through): {key}. Please try again later.",
+            f"you submitted twice, and the other one is still going through): {key}. Please try again later.",
             status=409,
             code="idempotency_key_in_use",
             is_stored=False,

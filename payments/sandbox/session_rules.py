@@ -72,9 +72,9 @@ def require_payment_page(params: dict[str, Any]) -> None:
         if address.scheme not in ("http", "https") or not address.netloc:
             raise refused_parameter("Not a valid URL", name, "url_invalid")
     methods = set(params.get("allowed_payment_method_types", ["card"]))
-    if not methods & {"card", "konbini"}:
+    if "card" not in methods or "card" in params.get("excluded_payment_method_types", []):
         raise refused_parameter(
-            "The sandbox has card and konbini only",
+            "The sandbox pays by card only",
             "allowed_payment_method_types",
             "sandbox_unsupported_parameter",
         )

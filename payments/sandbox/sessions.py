@@ -130,8 +130,6 @@ def _line(world: World, line: dict[str, Any]) -> Body:
 
 def _shape(world: World, session_id: str, params: dict[str, Any], total: int, expires_at: int) -> Body:
     """A session as the pinned version shows it: no payment intent before the first attempt to pay."""
-    allowed = params.get("allowed_payment_method_types", ["card"])
-    excluded = params.get("excluded_payment_method_types", [])
     return {
         "id": session_id,
         "object": "checkout.session",
@@ -179,7 +177,7 @@ def _shape(world: World, session_id: str, params: dict[str, Any], total: int, ex
         "payment_method_collection": "if_required",
         "payment_method_configuration_details": None,
         "payment_method_options": params.get("payment_method_options", {}),
-        "payment_method_types": [m for m in ("card", "konbini") if m in allowed and m not in excluded],
+        "payment_method_types": ["card"],
         "payment_status": "unpaid",
         "permissions": None,
         "phone_number_collection": {"enabled": False},

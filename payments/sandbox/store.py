@@ -174,7 +174,7 @@ class Store:
         after_seq: int | None = None,
         limit: int = -1,
     ) -> list[Body]:
-        """Objects of a kind, newest first; oldest first from `after_seq` up; `created` by gt, gte, lt, lte."""
+        """Objects of a kind, newest first; oldest first from `after_seq` up. `created`: gt, gte, lt, lte."""
         where, values = ["kind = ?"], [kind]  # type: tuple[list[str], list[object]]
         for name, value in (equal or {}).items():
             where.append(f"json_extract(body, '$.{name}') = ?")
