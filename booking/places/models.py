@@ -162,7 +162,7 @@ class OfferingAccessPoint(Base):
 
 
 class TimeBand(Base):
-    """利用区分: an offered span of a kind of day. The narrowest scope with any band for the day counts alone."""
+    """利用区分: an offered span of a kind of day. The narrowest scope with any for the day counts alone."""
 
     __tablename__ = "time_band"
     __table_args__ = (

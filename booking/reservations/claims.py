@@ -9,6 +9,7 @@ Source: design.md 4 (claims), performance.md A1.
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 from uuid import UUID
 
 import sqlalchemy as sa
@@ -58,9 +59,10 @@ AND NOT EXISTS (
 
 def _statement(dialect: str, owner: str, condition: str) -> sa.TextClause:
     text = sa.text(_TAKE.format(owner=owner, source=_SOURCE[dialect], condition=condition))
-    binds = [sa.bindparam("municipality_id", type_=sa.Integer)]
+    binds: list[sa.BindParameter[Any]] = [sa.bindparam("municipality_id", type_=sa.Integer)]
     if ":owner" in owner:
-        binds.append(sa.bindparam("owner", type_=sa.Uuid() if owner.startswith(":") else sa.Integer()))
+        owner_type: Any = sa.Uuid() if owner.startswith(":") else sa.Integer()
+        binds.append(sa.bindparam("owner", type_=owner_type))
     if dialect == "postgresql":
         binds += [sa.bindparam(name, type_=ARRAY(sa.Integer)) for name in ("courts", "granules")]
     if ":group_id" in condition:
@@ -90,10 +92,10 @@ def take_new(
     amount_yen: int,
     max_holds: int,
 ) -> bool:
-    """Take a new reservation's claims, before the reservation itself; True where it has them all.
+    """Take a new reservation's claims before it is inserted itself; True where it has them all.
 
-    False: a part is somebody else's, the group is at its limit, or the key was used already. What was taken of
-    it is undone by the caller's rollback.
+    False: a part is somebody else's, the group is at its limit, or the key was used already. What was taken
+    of it is undone by the caller's rollback.
     """
     taken = _take(
         session,
@@ -164,7 +166,7 @@ FROM user_group g WHERE g.id = :group_id {{lock}}
 
 
 def _look(courts: str, lock: str) -> sa.TextualSelect:
-    binds = [
+    binds: list[sa.BindParameter[Any]] = [
         sa.bindparam("group_id", type_=sa.Uuid()),
         sa.bindparam("starts_at", type_=UtcDateTime()),
     ]
@@ -225,7 +227,7 @@ def _take(
     parameters: dict[str, object],
 ) -> int:
     dialect = session.get_bind().dialect.name
-    # PostgreSQL has arrays; SQLite unfolds the same lists from JSON. The statement text stays one, hence cached.
+    # PostgreSQL has arrays, SQLite unfolds JSON: either way one text, so that the statement stays prepared.
     as_list = list if dialect == "postgresql" else _json
     parameters = {**parameters, "courts": as_list(courts), "granules": as_list(window.granules)}
     return len(session.execute(statements[dialect], parameters).all())

@@ -21,7 +21,12 @@ LATE = timedelta(seconds=900)
 
 
 def sellable_windows(
-    session: Session, *, access_point_id: int, first: int, last: int, now: datetime
+    session: Session,
+    *,
+    access_point_id: int,
+    first: int,
+    last: int,
+    now: datetime,  # noqa: ARG001 - every step takes it
 ) -> list[tuple[int, int, frozenset[int]]]:
     """Every (granule, length, courts of one offering) in `[first, last)` that may be sold, ascending.
 

@@ -14,7 +14,7 @@ from booking.reservations.refusals import NotPayable
 def require_payable(
     session: Session, *, actor: Actor, reservation_id: UUID, now: datetime
 ) -> tuple[Reservation, datetime]:
-    """The reservation with its row locked, and until when it may be paid; start the payment in this transaction.
+    """The reservation, locked, and until when it may be paid; start the payment in this transaction.
 
     The lock orders this against the worker and a cancellation: once they have asked for Stripe's sessions to
     be closed, no new one begins.
