@@ -15,11 +15,19 @@ from booking.places.models import Offering, Space
 from booking.reservations.models import Reservation, State
 from core.audit import record
 from core.clock import start_of_day
-from core.errors import BadInput
+from core.errors import BadInput, Refused
 from core.owed import Owed
 
 MAX_SUBJECT = 60
 MAX_BODY = 2000
+
+
+class NobodyThere(Refused):
+    """There is nobody to write to."""
+
+    code = "no_recipients"
+    sentence = "この日に、この施設を予約している人はいません。"
+
 
 _LIVE = (State.REQUESTED, State.HELD, State.CONFIRMED, State.USED)
 
@@ -86,10 +94,13 @@ def to_users_of(
     Raises:
         BadInput: subject or body is empty or too long, or the subject has more than one line.
         NotThere: not a facility of the actor's municipality.
+        NobodyThere: nobody has a place there on that day.
     """
     subject, body = require_text(subject, body)
     facility = _facility_name(session, actor, facility_id, day)
     found = recipients_of(session, actor=actor, facility_id=facility_id, day=day)
+    if not found.mail_addresses:
+        raise NobodyThere(f"facility {facility_id} on {day}")
     batch = batch_of(facility_id, day, subject, body)
     for address in found.mail_addresses:
         owe_mail(

@@ -1,7 +1,7 @@
 """The words of each mail: `booking/templates/mail/*.txt`, the first line is the subject."""
 
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from functools import cache
 from typing import Any
 
@@ -51,12 +51,11 @@ def day_in_words(day: date) -> str:
 def window_in_words(starts_at: datetime, ends_at: datetime) -> str:
     """2026年11月21日(土) 18:00~20:00, in Tokyo; the end of a day is 24:00."""
     first, last = starts_at.astimezone(TOKYO), ends_at.astimezone(TOKYO)
-    if last.date() == first.date():
-        end = f"{last:%H:%M}"
-    elif (last.hour, last.minute) == (0, 0) and (last.date() - first.date()).days == 1:
-        end = "24:00"
-    else:
-        end = f"{day_in_words(last.date())} {last:%H:%M}"
+    last_day, end = last.date(), f"{last:%H:%M}"
+    if (last.hour, last.minute) == (0, 0):
+        last_day, end = last_day - timedelta(days=1), "24:00"
+    if last_day != first.date():
+        end = f"{day_in_words(last_day)} {end}"
     return f"{day_in_words(first.date())} {first:%H:%M}〜{end}"
 
 

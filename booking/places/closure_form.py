@@ -26,7 +26,7 @@ class ClosureForm:
 
     @classmethod
     def parse(cls, form: Mapping[str, str], *, now: datetime) -> "ClosureForm":
-        """Read the form. `place` is a facility, or "facility-space"; times are minutes from midnight in Tokyo.
+        """Read the form. `place` is a facility, or "facility-space"; times are minutes from midnight.
 
         Raises:
             BadInput: something is missing, off the half hour, backwards, over already, or too long.

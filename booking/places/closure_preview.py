@@ -80,7 +80,7 @@ def affected_by(
     return found
 
 
-def _owners(municipality_id: int, courts: Sequence[int], window: Window) -> sa.Select[tuple[UUID | None]]:
+def _owners(municipality_id: int, courts: Sequence[int], window: Window) -> sa.Select[UUID | None]:
     return sa.select(Claim.reservation_id).where(
         Claim.municipality_id == municipality_id,
         Claim.court_id.in_(courts),

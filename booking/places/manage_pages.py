@@ -7,6 +7,7 @@ from flask.typing import ResponseReturnValue
 
 from booking.app.guards import Here, manager_only, reading, writing
 from booking.app.http_errors import status_of
+from booking.notices.texts import window_in_words
 from booking.places import closures
 from booking.places.catalogue import catalogue
 from booking.places.closure_form import FIELDS, MAX_REASON, ClosureForm, half_hours
@@ -105,6 +106,7 @@ def _page(
         error=error,
         form=form,
         form_place=_place(places, form.facility_id, form.space_id, form.window) if form else "",
+        form_when=window_in_words(form.window.starts_at, form.window.ends_at) if form else "",
         affected=affected,
         max_reason=MAX_REASON,
         done=_DONE.get(request.args.get("done", "")),
@@ -117,7 +119,8 @@ def _line(places: Catalogue, closure: Closure) -> dict[str, object]:
     return {
         "id": closure.id,
         "place": _place(places, closure.facility_id, closure.space_id, window),
-        "window": window,
+        "starts_at": window.starts_at,
+        "when": window_in_words(window.starts_at, window.ends_at),
         "reason": closure.reason,
     }
 

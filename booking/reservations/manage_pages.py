@@ -1,13 +1,14 @@
 """Managers: the day's board with the locks beside it, and the requests that wait for a word."""
 
-from datetime import date, timedelta
+from datetime import timedelta
 from uuid import UUID
 
 from flask import Blueprint, redirect, render_template, request
 from flask.typing import ResponseReturnValue
 
-from booking.app.guards import Here, manager_only, reading, writing
+from booking.app.guards import manager_only, reading, writing
 from booking.app.http_errors import status_of
+from booking.app.parsing import day_of
 from booking.places.catalogue import catalogue
 from booking.reservations import queries
 from booking.reservations.approve import approve, reject
@@ -35,7 +36,8 @@ _DONE = {
 def show_board() -> ResponseReturnValue:
     """A day's reservations and locks; `?day=YYYY-MM-DD`, else today; `?live=0` stops the refreshing."""
     with reading() as here:
-        day = _day(here)
+        written = request.args.get("day")
+        day = day_of(written, now=here.now) if written else civil_day(here.now)
         places = catalogue(here.session, here.municipality_id, version=here.actor.catalogue_version)
         lines = queries.board(here.session, municipality_id=here.municipality_id, day=day, now=here.now)
         holders = [line.id for line in lines if line.state in (State.CONFIRMED, State.USED)]
@@ -44,15 +46,14 @@ def show_board() -> ResponseReturnValue:
         events = fleet.events(
             here.session,
             access_point_ids=[lock.access_point_id for lock in locks],
-            since=start_of_day(day),
+            since=start_of_day(civil_day(here.now)),
             limit=_MAX_EVENTS,
         )
         waiting = len(queries.approvals(here.session, municipality_id=here.municipality_id))
-    end = start_of_day(day + timedelta(days=1))
     return render_template(
         "manage/board.html",
         board=board_of(lines, standings, places, day=day, now=here.now),
-        panel=panel_of(locks, [event for event in events if event.at < end], places, now=here.now),
+        panel=panel_of(locks, events, places, now=here.now),
         waiting=waiting,
         now=here.now,
         live=request.args.get("live") != "0",
@@ -117,16 +118,3 @@ def _refused(error: Refused, reservation_id: UUID) -> ResponseReturnValue:
         reason=request.form.get("reason", ""),
     )
     return page, status_of(error)
-
-
-def _day(here: Here) -> date:
-    written = request.args.get("day")
-    if not written:
-        return civil_day(here.now)
-    try:
-        day = date.fromisoformat(written)
-    except ValueError as error:
-        raise BadInput("day") from error
-    if not date(2000, 1, 1) <= day <= date(2100, 1, 1):
-        raise BadInput("day")
-    return day

@@ -5,7 +5,7 @@ from datetime import timedelta
 import pytest
 import sqlalchemy as sa
 
-from booking.notices.bulk import Progress, batch_of, progress_of, recipients_of, to_users_of
+from booking.notices.bulk import NobodyThere, Progress, batch_of, progress_of, recipients_of, to_users_of
 from booking.people.models import Account
 from booking.reservations.models import State
 from core.audit import AuditEntry
@@ -125,6 +125,21 @@ def test_what_cannot_be_sent_is_refused_and_nothing_is_owed(
     with pytest.raises(BadInput):
         write_to(database, evening, subject=subject, body=body)
     assert post.run() == 0
+
+
+def test_a_day_without_users_is_refused_and_leaves_no_trace(database: Database, evening: Evening) -> None:
+    with database.transaction() as session, pytest.raises(NobodyThere):
+        to_users_of(
+            session,
+            actor=evening.manager,
+            facility_id=evening.place.facility_id,
+            day=TODAY + timedelta(days=30),
+            subject="件名",
+            body="本文",
+            now=NOW,
+        )
+    with database.reading() as session:
+        assert session.scalars(sa.select(AuditEntry)).all() == []
 
 
 def test_a_facility_of_another_municipality_is_not_there(database: Database, evening: Evening) -> None:

@@ -1,7 +1,7 @@
 """What the mails say, and what they never say."""
 
 import re
-from datetime import date, datetime
+from datetime import datetime
 
 import pytest
 from jinja2 import UndefinedError
@@ -125,4 +125,9 @@ def test_a_window_until_midnight_ends_at_24_00() -> None:
     words = window_in_words(instant("2026-11-28T23:00:00+09:00"), instant("2026-11-29T00:00:00+09:00"))
     assert words == "2026年11月28日(土) 23:00〜24:00"
     longer = window_in_words(instant("2026-11-28T23:00:00+09:00"), instant("2026-11-29T01:00:00+09:00"))
-    assert longer == f"2026年11月28日(土) 23:00〜2026年11月{date(2026, 11, 29).day}日(日) 01:00"
+    assert longer == "2026年11月28日(土) 23:00〜2026年11月29日(日) 01:00"
+
+
+def test_days_on_end_are_named_from_the_first_to_the_last() -> None:
+    words = window_in_words(instant("2026-11-28T00:00:00+09:00"), instant("2026-11-30T00:00:00+09:00"))
+    assert words == "2026年11月28日(土) 00:00〜2026年11月29日(日) 24:00"
