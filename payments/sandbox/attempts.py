@@ -27,19 +27,26 @@ def pay_by_card(world: World, session: Body, entry: CardEntry) -> Body:
     `requires_payment_method` with `last_payment_error` (declined; the same session may be tried again).
     """
     card = cards.card_by_number(entry.number)
-    intent = _intent(world, session)
+    intent = intent_of(world, session)
     method = world.store.new_id("pm_1")
     note = {
-        "card": {
-            "number": entry.number,
-            "brand": card.brand,
-            "last4": entry.number[-4:],
-            "exp_month": entry.exp_month,
-            "exp_year": entry.exp_year,
-            "name": entry.name,
-        },
-        "method": method,
+        "number": entry.number,
+        "name": entry.name,
         "refunds": card.refunds,
+        "details": {
+            "card": {
+                "brand": card.brand,
+                "country": "JP",
+                "exp_month": entry.exp_month,
+                "exp_year": entry.exp_year,
+                "funding": "credit",
+                "last4": entry.number[-4:],
+                "network": card.brand,
+                "three_d_secure": None,
+                "wallet": None,
+            },
+            "type": "card",
+        },
     }
     world.store.save_note(intent["id"], note)
     intent.update(payment_method=method, last_payment_error=None, next_action=None)
@@ -61,14 +68,9 @@ def pay_by_card(world: World, session: Body, entry: CardEntry) -> Body:
 
 
 def finish_3ds(world: World, session: Body, *, is_authenticated: bool) -> Body:
-    """The answer of the card's bank to a waiting intent; the intent afterwards.
-
-    An intent that is not waiting any more (another attempt came between) is left as it is.
-    """
+    """The answer of the card's bank to an intent in `requires_action`; the intent afterwards."""
     intent = world.store.require("payment_intent", session["payment_intent"])
-    if intent["status"] != "requires_action":
-        return intent
-    number = world.store.note(intent["id"])["card"]["number"]
+    number = world.store.note(intent["id"])["number"]
     if not is_authenticated:
         return _decline(world, intent, "payment_intent_authentication_failure", None, charge=None)
     return _settle(world, session, intent, cards.card_by_number(number))
@@ -89,7 +91,7 @@ def _settle(world: World, session: Body, intent: Body, card: cards.TestCard) -> 
         last_payment_error=None,
     )
     world.store.save(intent)
-    name = world.store.note(intent["id"])["card"]["name"]
+    name = world.store.note(intent["id"])["name"]
     session.update(
         status="complete",
         payment_status="paid",
@@ -140,7 +142,7 @@ def _decline(world: World, intent: Body, code: str, decline_code: str | None, *,
     return intent
 
 
-def _intent(world: World, session: Body) -> Body:
+def intent_of(world: World, session: Body) -> Body:
     """The session's one intent, made at its first attempt: two attempts can never both capture."""
     if session["payment_intent"] is not None:
         return world.store.require("payment_intent", session["payment_intent"])

@@ -9,7 +9,7 @@ from functools import wraps
 from flask import Blueprint, Response, make_response, redirect, render_template, request
 from flask.typing import ResponseReturnValue
 
-from payments.sandbox import attempts, card_form, sessions
+from payments.sandbox import attempts, card_form, konbini, sessions
 from payments.sandbox.card_form import TOKYO, Invalid
 from payments.sandbox.store import Body
 from payments.sandbox.sweep import sweep
@@ -40,6 +40,14 @@ def card_pages(world: World) -> Blueprint:
         if intent["status"] == "requires_action":
             return redirect(intent["next_action"]["redirect_to_url"]["url"], 303)
         return _after(world, session, intent)
+
+    @pages.post("/c/pay/<session_id>/konbini")
+    @on_open_session
+    def order_voucher(session: Body) -> ResponseReturnValue:
+        if "konbini" not in session["payment_method_types"]:
+            return redirect(session["url"], 303)
+        konbini.order(world, session)
+        return redirect(str(sessions.return_address(session, "success_url")), 303)
 
     @pages.get("/c/pay/<session_id>/3ds")
     @on_open_session
@@ -76,7 +84,8 @@ def _only_open(world: World) -> Callable[[View], Callable[[str], Response]]:
                 elif session["status"] == "complete" and request.method == "POST":
                     answer = redirect(str(sessions.return_address(session, "success_url")), 303)
                 elif session["status"] == "complete":
-                    answer = _page("paid.html", world, session)
+                    page = "paid.html" if session["payment_status"] == "paid" else "awaiting.html"
+                    answer = _page(page, world, session)
                 else:
                     answer = view(session)
                 response = make_response(answer)

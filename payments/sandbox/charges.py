@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from payments.sandbox import cards
 from payments.sandbox.errors import missing_object
 from payments.sandbox.listing import dated, page
@@ -120,7 +118,7 @@ def _found(world: World, kind: str, object_id: str, param: str) -> Body:
 
 
 def _charge(world: World, intent: Body, *, status: str) -> Body:
-    card: dict[str, Any] = world.store.note(intent["id"])["card"]
+    note = world.store.note(intent["id"])
     is_paid = status == "succeeded"
     charge_id = world.store.new_id("ch_3")
     return {
@@ -143,7 +141,7 @@ def _charge(world: World, intent: Body, *, status: str) -> Body:
                 "state": None,
             },
             "email": intent["receipt_email"],
-            "name": card["name"],
+            "name": note["name"],
             "phone": None,
             "tax_id": None,
         },
@@ -174,20 +172,7 @@ def _charge(world: World, intent: Body, *, status: str) -> Body:
         "paid": is_paid,
         "payment_intent": intent["id"],
         "payment_method": intent["payment_method"],
-        "payment_method_details": {
-            "card": {
-                "brand": card["brand"],
-                "country": "JP",
-                "exp_month": card["exp_month"],
-                "exp_year": card["exp_year"],
-                "funding": "credit",
-                "last4": card["last4"],
-                "network": card["brand"],
-                "three_d_secure": None,
-                "wallet": None,
-            },
-            "type": "card",
-        },
+        "payment_method_details": note["details"],
         "radar_options": {},
         "receipt_email": intent["receipt_email"],
         "receipt_number": None,

@@ -9,7 +9,7 @@ from typing import Any
 from flask import Blueprint, Response, jsonify, request
 from flask.typing import ResponseReturnValue
 
-from payments.sandbox import faults
+from payments.sandbox import faults, konbini
 from payments.sandbox.store import Body
 from payments.sandbox.sweep import sweep
 from payments.sandbox.world import World
@@ -19,23 +19,7 @@ def control_pages(world: World, counted: Counter[str]) -> Blueprint:
     """Faults, clock, the oracle, and how often each path was called."""
     pages = Blueprint("control", __name__, url_prefix="/_sandbox")
 
-    @pages.get("/faults")
-    def planned() -> Response:
-        return jsonify(faults.planned(world.store))
-
-    @pages.post("/faults")
-    def plan() -> ResponseReturnValue:
-        wanted = request.get_json()
-        try:
-            faults.plan(world.store, wanted if isinstance(wanted, list) else [wanted])
-        except faults.BadFault as error:
-            return {"error": str(error)}, 400
-        return jsonify(faults.planned(world.store))
-
-    @pages.delete("/faults")
-    def clear() -> Response:
-        faults.clear(world.store)
-        return jsonify([])
+    _add_faults(pages, world)
 
     @pages.get("/clock")
     def clock() -> Body:
@@ -50,6 +34,13 @@ def control_pages(world: World, counted: Counter[str]) -> Blueprint:
         sweep(world)
         world.wake.set()
         return {"now": world.now(), "offset_s": world.store.clock.offset_s}
+
+    @pages.post("/konbini")
+    def pay_voucher() -> ResponseReturnValue:
+        intent = _settled_voucher_or_none(world, request.get_json())
+        if intent is None:
+            return {"error": "payment_intent with a waiting voucher, outcome paid or expired"}, 400
+        return intent
 
     @pages.get("/state")
     def state() -> Body:
@@ -68,6 +59,26 @@ def control_pages(world: World, counted: Counter[str]) -> Blueprint:
     return pages
 
 
+def _add_faults(pages: Blueprint, world: World) -> None:
+    @pages.get("/faults")
+    def planned() -> Response:
+        return jsonify(faults.planned(world.store))
+
+    @pages.post("/faults")
+    def plan() -> ResponseReturnValue:
+        wanted = request.get_json()
+        try:
+            faults.plan(world.store, wanted if isinstance(wanted, list) else [wanted])
+        except faults.BadFault as error:
+            return {"error": str(error)}, 400
+        return jsonify(faults.planned(world.store))
+
+    @pages.delete("/faults")
+    def clear() -> Response:
+        faults.clear(world.store)
+        return jsonify([])
+
+
 def _state(world: World) -> dict[str, Any]:
     """Everything, oldest first: the books that tests compare ours with."""
     with world.store.transaction():
@@ -84,3 +95,12 @@ def _state(world: World) -> dict[str, Any]:
             "deliveries": [dict(zip(names, row, strict=True)) for row in deliveries],
             "faults": faults.planned(world.store),
         }
+
+
+def _settled_voucher_or_none(world: World, wanted: dict[str, Any]) -> Body | None:
+    outcome = wanted.get("outcome")
+    with world.store.transaction():
+        intent = world.store.find_or_none("payment_intent", str(wanted.get("payment_intent")))
+        if intent is None or not konbini.is_waiting(intent) or outcome not in ("paid", "expired"):
+            return None
+        return konbini.settle(world, intent, is_paid=outcome == "paid")

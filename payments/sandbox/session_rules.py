@@ -50,6 +50,13 @@ SUPPORTED: dict[str, Any] = {
 }
 
 
+def payment_methods(params: dict[str, Any]) -> list[str]:
+    """How the session can be paid: by card, and by konbini where it is asked for."""
+    allowed = set(params.get("allowed_payment_method_types", ["card"]))
+    allowed -= set(params.get("excluded_payment_method_types", []))
+    return [method for method in ("card", "konbini") if method in allowed]
+
+
 def require_payment_page(params: dict[str, Any]) -> None:
     """A hosted page in `payment` mode with somewhere to return to.
 
@@ -71,10 +78,9 @@ def require_payment_page(params: dict[str, Any]) -> None:
         address = urlsplit(params.get(name, "https://example.jp/"))
         if address.scheme not in ("http", "https") or not address.netloc:
             raise refused_parameter("Not a valid URL", name, "url_invalid")
-    methods = set(params.get("allowed_payment_method_types", ["card"]))
-    if "card" not in methods or "card" in params.get("excluded_payment_method_types", []):
+    if not payment_methods(params):
         raise refused_parameter(
-            "The sandbox pays by card only",
+            "The sandbox has card and konbini",
             "allowed_payment_method_types",
             "sandbox_unsupported_parameter",
         )

@@ -10,6 +10,7 @@ from payments.sandbox.params import require_supported
 from payments.sandbox.session_rules import (
     SUPPORTED,
     deadline,
+    payment_methods,
     require_line,
     require_payable,
     require_payment_page,
@@ -177,7 +178,7 @@ def _shape(world: World, session_id: str, params: dict[str, Any], total: int, ex
         "payment_method_collection": "if_required",
         "payment_method_configuration_details": None,
         "payment_method_options": params.get("payment_method_options", {}),
-        "payment_method_types": ["card"],
+        "payment_method_types": payment_methods(params),
         "payment_status": "unpaid",
         "permissions": None,
         "phone_number_collection": {"enabled": False},

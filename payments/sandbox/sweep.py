@@ -1,8 +1,8 @@
-"""What happens by itself when its time comes: sessions expire, refunds settle."""
+"""What happens by itself when its time comes: sessions and vouchers expire, refunds settle."""
 
 from __future__ import annotations
 
-from payments.sandbox import refunds, sessions
+from payments.sandbox import konbini, refunds, sessions
 from payments.sandbox.world import World
 
 
@@ -12,5 +12,7 @@ def sweep(world: World) -> None:
         for body in world.store.due(world.now()):
             if body["object"] == "checkout.session":
                 sessions.close(world, body)
+            elif body["object"] == "payment_intent":
+                konbini.settle(world, body, is_paid=False)
             else:
                 refunds.settle(world, body)

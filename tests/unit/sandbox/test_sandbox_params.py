@@ -99,7 +99,8 @@ def test_a_session_without_something_required_is_refused(account: Account, missi
         {"expires_at": "1795316401"},
         {"mode": "subscription"},
         {"ui_mode": "embedded_page"},
-        {"allowed_payment_method_types[0]": "konbini"},
+        {"allowed_payment_method_types[0]": "paypay"},
+        {"excluded_payment_method_types[0]": "card"},
     ],
 )
 def test_a_session_outside_the_limits_is_refused(account: Account, change: dict[str, str]) -> None:
