@@ -7,7 +7,7 @@ from flask import Flask
 from flask_wtf.csrf import CSRFProtect
 
 from booking.app import headers, http_errors, template_words
-from booking.app.blueprints import PAGES, machines
+from booking.app.blueprints import machines, pages_of
 from booking.app.guards import declare, require_guards, vouch_for
 from booking.app.services import EXTENSION, Services
 from core.settings import Settings
@@ -26,7 +26,7 @@ def create_app(services: Services) -> Flask:
     _configure(app, services.settings)
     app.extensions[EXTENSION] = services
     csrf = CSRFProtect(app)
-    for blueprint in PAGES:
+    for blueprint in pages_of(services.settings):
         app.register_blueprint(blueprint)
     _register_machines(app, csrf, services)
     headers.register(app, services.settings)

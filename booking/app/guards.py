@@ -55,6 +55,11 @@ class Here:
         """The actor's municipality, else the deployment's."""
         return self.visitor.municipality_id if self.visitor else self.services.municipality_id
 
+    @property
+    def catalogue_version(self) -> int | None:
+        """The catalogue's version where the actor's statement has read it; spares the next one."""
+        return self.visitor.catalogue_version if self.visitor else None
+
 
 @contextmanager
 def reading() -> Iterator[Here]:

@@ -54,7 +54,9 @@ def status_of(error: KaihoError) -> HTTPStatus:
 
 def wants_json() -> bool:
     """Whether the present request comes from a program."""
-    return request.path.startswith(("/api/", "/locks/", "/stripe/"))
+    if request.path.startswith(("/api/", "/locks/", "/stripe/")):
+        return True
+    return request.accept_mimetypes.best == "application/json"
 
 
 def answer(status: int, code: str, sentence: str) -> ResponseReturnValue:

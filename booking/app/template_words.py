@@ -2,12 +2,14 @@
 
 import hashlib
 from datetime import date, datetime, timedelta
+from functools import lru_cache
 from pathlib import Path
 
 from flask import Flask, url_for
 
 from booking.app.guards import actor_or_none
 from booking.app.services import current_services
+from booking.reservations.words import STANDINGS, refund_words, state_word
 from core.clock import TOKYO
 from core.window import Window
 
@@ -36,6 +38,7 @@ def short_day(day: date | datetime) -> str:
     return f"{day.month}月{day.day}日({weekday(day)})"
 
 
+@lru_cache(8192)
 def hour(instant: datetime) -> str:
     """`18:30` in Tokyo."""
     return instant.astimezone(TOKYO).strftime("%H:%M")
@@ -64,6 +67,11 @@ def ago(instant: datetime, now: datetime) -> str:
     return f"{minutes // (24 * 60)}日前"
 
 
+def seconds(number: int) -> timedelta:
+    """A rule's seconds as a span of time."""
+    return timedelta(seconds=number)
+
+
 def iso(instant: datetime | date) -> str:
     """For `<time datetime>`."""
     return instant.isoformat()
@@ -71,7 +79,7 @@ def iso(instant: datetime | date) -> str:
 
 def register(app: Flask) -> None:
     """Give templates the words, `asset(name)`, `actor()` and `demo`."""
-    for word in (yen, weekday, long_day, short_day, hour, span, moment, ago, iso):
+    for word in (yen, weekday, long_day, short_day, hour, span, moment, ago, iso, seconds):
         app.add_template_filter(word)
     digests = _digests(Path(app.static_folder or ""))
 
@@ -80,6 +88,9 @@ def register(app: Flask) -> None:
 
     app.add_template_global(asset)
     app.add_template_global(actor_or_none, "actor")
+    app.add_template_global(state_word)
+    app.add_template_global(STANDINGS, "STANDINGS")  # type: ignore[arg-type]  # a table is as good as a function
+    app.add_template_filter(refund_words)
     app.add_template_global(lambda: current_services().settings, "settings")
 
 

@@ -1,0 +1,45 @@
+"""Builds the collaborators from settings; only here is chosen what `payments` and `locks` call back."""
+
+from booking.app.services import Services
+from booking.notices.sender import Mailer
+from booking.reservations import door, money
+from core.clock import SystemClock
+from core.database import Database
+from core.secrets import Keyring
+from core.settings import Settings
+from locks.callbacks import Callbacks as LockCallbacks
+from locks.keys import give_keyring
+from payments.callbacks import Callbacks as PaymentCallbacks
+from payments.stripe_port import StripePort
+
+PAYMENT_CALLBACKS = PaymentCallbacks(
+    payment_settled=money.payment_settled,
+    attempts_closed=money.attempts_closed,
+    refund_changed=money.refund_changed,
+)
+LOCK_CALLBACKS = LockCallbacks(
+    sellable_windows=door.sellable_windows,
+    access_opened=door.access_opened,
+    lock_state_changed=door.lock_state_changed,
+)
+
+
+def build_services(settings: Settings) -> Services:
+    """Everything an edge needs, on the system's clock."""
+    database = Database(settings.database_url)
+    keyring = Keyring.of_hex(settings.master_key.get_secret_value())
+    give_keyring(database, keyring)
+    return Services(
+        settings=settings,
+        database=database,
+        keyring=keyring,
+        clock=SystemClock(),
+        stripe=StripePort(settings.stripe_secret_key.get_secret_value(), settings.stripe_api_base),
+        payment_callbacks=PAYMENT_CALLBACKS,
+        lock_callbacks=LOCK_CALLBACKS,
+    )
+
+
+def build_mailer(settings: Settings) -> Mailer:
+    """What sends owed mails."""
+    return Mailer.of(settings)

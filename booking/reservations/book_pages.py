@@ -1,0 +1,169 @@
+"""Choose a window, see what it costs and under which terms, and take it."""
+
+from dataclasses import dataclass
+from uuid import UUID
+
+from flask import Blueprint, jsonify, redirect, render_template, request
+from flask.typing import ResponseReturnValue
+
+from booking.app.guards import Here, public, reading, signed_in, writing
+from booking.app.http_errors import status_of, wants_json
+from booking.app.parsing import Sent, id_of, window_of
+from booking.availability.month import of_month
+from booking.availability.status import BandLine, BandStatus
+from booking.fees.quote import Quote, quote
+from booking.people.signed_in import GroupOfActor
+from booking.places.catalogue import Catalogue, catalogue
+from booking.reservations import hold as holding
+from booking.reservations.refusals import SlotClosed, SlotTaken
+from booking.reservations.rules import require_offered
+from core.clock import civil_day
+from core.errors import BadInput, NotThere, Refused, SignInNeeded
+from core.ids import new_token
+from core.window import Window
+
+pages = Blueprint("book", __name__)
+
+
+@dataclass(frozen=True, slots=True)
+class HoldForm:
+    """What the confirm screen sends: the window, the group, and the key that makes a double tap one."""
+
+    window: Window
+    group_id: UUID
+    request_key: str
+
+    @classmethod
+    def parse(cls, sent: Sent) -> "HoldForm":
+        """Read it strictly; amounts and owners are not in it.
+
+        Raises:
+            BadInput: something is missing or unreadable.
+        """
+        key = sent.get("request_key", "")
+        if not 16 <= len(key) <= 64:
+            raise BadInput("request_key")
+        return cls(window_of(sent), id_of(sent, "group_id"), key)
+
+
+@dataclass(frozen=True, slots=True)
+class Candidate:
+    """A group that could book, and what it would pay."""
+
+    group: GroupOfActor
+    is_approved: bool
+    price: Quote
+
+
+@pages.get("/offerings/<int:offering_id>/book")
+@public
+def confirm_screen(offering_id: int) -> ResponseReturnValue:
+    """The window, its price and its terms; signed in with a group, also the button."""
+    return _screen(offering_id, window_of(request.args), None)
+
+
+@pages.post("/offerings/<int:offering_id>/holds")
+@signed_in
+def take(offering_id: int) -> ResponseReturnValue:
+    """Hold the window and go on to its page; refused: the same screen with the reason and the input kept."""
+    try:
+        wanted = HoldForm.parse(request.form)
+        with writing() as here:
+            made = holding.hold(
+                here.session,
+                actor=here.actor,
+                group_id=wanted.group_id,
+                offering_id=offering_id,
+                window=wanted.window,
+                request_key=wanted.request_key,
+                now=here.now,
+            )
+    except (NotThere, SignInNeeded):
+        raise
+    except Refused as error:
+        if wants_json():
+            return jsonify(code=error.code, message=error.sentence), status_of(error)
+        return _screen(offering_id, window_of(request.form), error)
+    return redirect(f"/reservations/{made.id}", code=303)
+
+
+def _screen(offering_id: int, window: Window, error: Refused | None) -> ResponseReturnValue:
+    with reading() as here:
+        places = catalogue(here.session, here.municipality_id, version=here.catalogue_version)
+        offering = places.offering(offering_id)
+        day = civil_day(window.starts_at)
+        month = of_month(
+            here.session,
+            municipality_id=here.municipality_id,
+            offering_id=offering_id,
+            first=day,
+            days=1,
+            now=here.now,
+            version=places.version,
+        )
+        error = error or _refusal(here, places, offering_id, window, month.days[0].bands)
+        candidates = _candidates(here, places, offering_id, window)
+    page = render_template(
+        "reservations/book.html",
+        offering=offering,
+        facility=month.facility,
+        window=window,
+        start=window.granules.start,
+        length=len(window.granules),
+        day=day,
+        error=error,
+        sent=request.form,
+        lengths=_lengths(month.days[0].bands, window, places.rules.max_bands),
+        candidates=candidates,
+        guide_price=quote(places, offering_id=offering_id, window=window, category="general"),
+        rules=places.rules,
+        office=places.office_contact,
+        now=here.now,
+        request_key=request.form.get("request_key") or new_token(),
+    )
+    return (page, status_of(error)) if error and request.method == "POST" else page
+
+
+def _refusal(
+    here: Here, places: Catalogue, offering_id: int, window: Window, bands: tuple[BandLine, ...]
+) -> Refused | None:
+    """Why the window could not be taken if somebody tried now; the trying itself decides again."""
+    try:
+        require_offered(places, offering_id, window, now=here.now)
+    except NotThere:
+        raise
+    except Refused as error:
+        return error
+    statuses = {band.status for band in bands if _within(band.window, window)}
+    if BandStatus.CLOSED in statuses:
+        return SlotClosed()
+    return SlotTaken() if BandStatus.TAKEN in statuses else None
+
+
+def _candidates(here: Here, places: Catalogue, offering_id: int, window: Window) -> list[Candidate]:
+    if here.visitor is None:
+        return []
+    day = civil_day(window.starts_at)
+    return [
+        Candidate(
+            group,
+            group.is_approved_on(day),
+            quote(places, offering_id=offering_id, window=window, category=group.category),
+        )
+        for group in here.visitor.groups
+    ]
+
+
+def _lengths(bands: tuple[BandLine, ...], window: Window, most: int) -> list[Window]:
+    """Windows of one band or more from the same start that are all free; only where there is a choice."""
+    edge = window.starts_at
+    found: list[Window] = []
+    for band in bands:
+        if band.window.starts_at == edge and band.status is BandStatus.FREE and len(found) < most:
+            edge = band.window.ends_at
+            found.append(Window(window.starts_at, edge))
+    return found if len(found) > 1 else []
+
+
+def _within(part: Window, whole: Window) -> bool:
+    return part.starts_at < whole.ends_at and whole.starts_at < part.ends_at
