@@ -50,7 +50,7 @@ def parse(form: Mapping[str, str], now: int) -> CardEntry:
         errors["card_number"] = "カード番号を確認してください。"
     month, year = _expiry(typed["expiry"], now, errors)
     if not re.fullmatch(r"\d{3,4}", typed["cvc"]):
-        errors["cvc"] = "3〜4桁の数字を入力してください。"
+        errors["cvc"] = "セキュリティコードを3〜4桁で入力してください。"
     if not typed["name"] or len(typed["name"]) > 100:
         errors["name"] = "カードの名義を入力してください。"
     if errors:
