@@ -18,7 +18,7 @@ def seed(
 ) -> int:
     """Plant what is missing of the sample data; the municipality's id.
 
-    Access points are made, locks are not: `kaiho lock add` shows a lock's secrets once, to whoever installs it.
+    Access points are made, locks are not: `kaiho lock add` shows a lock's secrets once, to its installer.
     """
     municipality_id = plant_town(session, now=now)
     plant_people(session, municipality_id, sample_password=sample_password, now=now)
