@@ -25,7 +25,7 @@ def bump(session: Session, which: sa.ColumnElement[bool], *, now: datetime) -> d
         sa.select(Lock.id)
         .where(which, Lock.state != LockState.DEAD)
         .order_by(Lock.id)
-        .with_for_update()
+        .with_for_update(key_share=True)
         .scalar_subquery()
     )
     changed = session.execute(
@@ -49,11 +49,11 @@ def bumped(now: datetime) -> dict[str, Any]:
     """The column values of a bump. A publication already due sooner stays due then; a gateway's lease is
     overruled.
     """
+    return {"desired_version": Lock.desired_version + 1, "publish_due_at": due_soon(now)}
+
+
+def due_soon(now: datetime) -> sa.ColumnElement[datetime | None]:
+    """A publication within `COALESCE`, or when it is due already, if that is sooner."""
     due = now + COALESCE
-    return {
-        "desired_version": Lock.desired_version + 1,
-        "publish_due_at": sa.case(
-            (sa.or_(Lock.publish_due_at.is_(None), Lock.publish_due_at > due), due),
-            else_=Lock.publish_due_at,
-        ),
-    }
+    is_later = sa.or_(Lock.publish_due_at.is_(None), Lock.publish_due_at > due)
+    return sa.case((is_later, due), else_=Lock.publish_due_at)

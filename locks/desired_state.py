@@ -1,0 +1,218 @@
+"""What one lock should hold: marked as changed by whoever changes a right, built later, stored as it is
+sent.
+"""
+
+import hashlib
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+import sqlalchemy as sa
+from sqlalchemy.orm import Session
+
+from core.clock import civil_day, start_of_day
+from core.secrets import Keyring
+from core.window import GRANULE_S, granule_of
+from locks import metrics, offers
+from locks.callbacks import Callbacks
+from locks.codes import MAX_LENGTH
+from locks.envelope import DESIRED, seal, to_json
+from locks.keys import lock_binding, subkey
+from locks.lists import GrantRow, Lists, fitted, sellable_entries
+from locks.margins import config_of, late_s
+from locks.models import AccessPoint, CodeGroup, CodeGroupLane, DesiredVersion, Grant, Lock, LockState
+from locks.versions import bump, bump_access_points
+
+HORIZON_DAYS = 14
+LEASE = timedelta(days=45)
+
+
+@dataclass(frozen=True, slots=True)
+class StoredVersion:
+    """A version as the lock gets it: `jws` signs `payload`, whose SHA-256 is `digest`."""
+
+    version: int
+    payload: bytes
+    digest: str
+    jws: str
+
+
+def mark_changed(session: Session, *, access_point_ids: Sequence[int], now: datetime) -> None:
+    """Give the locks of these access points a new version; call it where what may be sold there changes."""
+    if access_point_ids:
+        bump_access_points(session, access_point_ids, now=now)
+
+
+def roll_horizons(session: Session, *, now: datetime) -> int:
+    """Move every lock's horizon on by a day where today's version does not exist yet; how many."""
+    today = civil_day(now)
+    behind = sa.or_(Lock.rolled_on.is_(None), Lock.rolled_on < today)
+    moved = bump(session, behind, now=now)
+    session.execute(
+        sa.update(Lock)
+        .where(Lock.id.in_([lock_id for lock_id, _ in moved.values()]))
+        .values(rolled_on=today)
+        .execution_options(synchronize_session=False)
+    )
+    return len(moved)
+
+
+def build(
+    session: Session, keyring: Keyring, callbacks: Callbacks, *, lock_id: str, now: datetime
+) -> StoredVersion:
+    """The lock's present version, made and stored if it does not exist yet; holds the lock's row.
+
+    Raises:
+        sqlalchemy.exc.NoResultFound: there is no such lock.
+    """
+    lock = locked_row(session, lock_id)
+    stored = stored_or_built(session, callbacks, lock, now=now)
+    jws = seal_desired(keyring, lock, stored.payload, mac_epoch=lock.mac_epoch)
+    return StoredVersion(stored.version, stored.payload, stored.digest, jws)
+
+
+def locked_row(session: Session, lock_id: str) -> Lock:
+    """The lock's row, held until the transaction ends, as it is now."""
+    return session.scalars(
+        sa.select(Lock)
+        .where(Lock.id == lock_id)
+        .with_for_update(key_share=True)
+        .execution_options(populate_existing=True)
+    ).one()
+
+
+def seal_desired(keyring: Keyring, lock: Lock, payload: bytes, *, mac_epoch: int) -> str:
+    """A stored payload, signed."""
+    root = keyring.unwrap(lock.wrapped_root, bound_to=lock_binding(lock.id))
+    key = subkey(root, "down", mac_epoch)
+    return seal(payload, key=key, lock=lock.id, direction="down", mac_epoch=mac_epoch, typ=DESIRED)
+
+
+def stored_or_built(session: Session, callbacks: Callbacks, lock: Lock, *, now: datetime) -> DesiredVersion:
+    """The row of the lock's present version; `lock` is held by this transaction."""
+    stored = session.get(DesiredVersion, (lock.id, lock.desired_version))
+    if stored is not None:
+        return stored
+    point = session.get_one(AccessPoint, lock.access_point_id)
+    group = session.get_one(CodeGroup, point.code_group_id)
+    first = granule_of(now)
+    late = late_s(point.kind)
+
+    def payload_of(lists: Lists) -> bytes:
+        return _payload(lock, group.code_epoch, point.kind, lists, now)
+
+    lists = fitted(
+        lists_now(session, callbacks, point, now=now),
+        first=first,
+        late=late,
+        size_of=lambda candidate: len(payload_of(candidate)),
+    )
+    payload = payload_of(lists)
+    stored = DesiredVersion(
+        lock_id=lock.id,
+        version=lock.desired_version,
+        payload=payload,
+        digest=hashlib.sha256(payload).hexdigest(),
+        horizon=lists.horizon,
+        grants_until=lists.grants_until,
+        built_at=now,
+    )
+    session.add(stored)
+    lock.rolled_on = civil_day(now)
+    session.flush()
+    offers.narrow(session, lock, starts=lists.starts, horizon=lists.horizon)
+    metrics.BUILT.inc()
+    for what in lists.shortened:
+        metrics.SHORTENED.labels(what).inc()
+    return stored
+
+
+def lists_now(session: Session, callbacks: Callbacks, point: AccessPoint, *, now: datetime) -> Lists:
+    """Everything that the rows say about an access point, before it is made to fit."""
+    late = late_s(point.kind)
+    horizon = granule_of(start_of_day(civil_day(now) + timedelta(days=HORIZON_DAYS + 1)))
+    grants_until = granule_of(now + LEASE)
+    grants, floors = _rights(session, point.id, late=late, until=max(horizon, grants_until), now=now)
+    return Lists(
+        horizon=horizon,
+        grants_until=grants_until,
+        starts=_starts(session, callbacks, point, horizon=horizon, late=late, now=now),
+        grants=tuple(sorted(grant for grant in grants if grant[0] < grants_until)),
+        floors=floors,
+    )
+
+
+def _rights(
+    session: Session, access_point_id: int, *, late: int, until: int, now: datetime
+) -> tuple[list[GrantRow], dict[tuple[int, int], int]]:
+    seconds = int(now.timestamp())
+    oldest = (seconds - late) // GRANULE_S - MAX_LENGTH
+    rows = session.execute(
+        sa.select(Grant.granule, Grant.length, Grant.lane, Grant.rev, Grant.withdrawn_at).where(
+            Grant.access_point_id == access_point_id, Grant.granule >= oldest, Grant.granule < until
+        )
+    )
+    grants: list[GrantRow] = []
+    floors: dict[tuple[int, int], int] = {}
+    for granule, length, lane, rev, withdrawn_at in rows:
+        if withdrawn_at is None:
+            if (granule + length) * GRANULE_S + late >= seconds:
+                grants.append((granule, length, lane, rev))
+        elif (granule + MAX_LENGTH) * GRANULE_S + late >= seconds:
+            floors[granule, lane] = max(floors.get((granule, lane), 0), rev + 1)
+    return grants, floors
+
+
+def _starts(
+    session: Session, callbacks: Callbacks, point: AccessPoint, *, horizon: int, late: int, now: datetime
+) -> dict[tuple[int, int], int]:
+    seconds = int(now.timestamp())
+    listed = session.execute(
+        sa.select(CodeGroupLane.court_ref, CodeGroupLane.lane).where(
+            CodeGroupLane.code_group_id == point.code_group_id
+        )
+    )
+    lanes = {row.court_ref: row.lane for row in listed}
+    offered = callbacks.sellable_windows(
+        session,
+        access_point_id=point.id,
+        first=(seconds - late) // GRANULE_S - MAX_LENGTH,
+        last=horizon,
+        now=now,
+    )
+    starts: dict[tuple[int, int], int] = {}
+    for granule, length, courts in offered:
+        lane = min((lanes[court] for court in courts if court in lanes), default=None)
+        # A window of more than a day is several grants, none of them sellable while the lock is out of reach.
+        if lane is None or length > MAX_LENGTH or (granule + length) * GRANULE_S + late < seconds:
+            continue
+        starts[granule, lane] = starts.get((granule, lane), 0) | 1 << length
+    return starts
+
+
+def _payload(lock: Lock, code_epoch: int, kind: str, lists: Lists, now: datetime) -> bytes:
+    claims: dict[str, object] = {
+        "v": 1,
+        "lock": lock.id,
+        "version": lock.desired_version,
+        "issued_at": int(now.timestamp()),
+        "lease_until": lists.grants_until * GRANULE_S,
+        "epoch": code_epoch,
+    }
+    if lock.next_mac_epoch is not None:
+        claims["next_mac_epoch"] = lock.next_mac_epoch
+    claims |= {
+        "horizon": lists.horizon,
+        "sellable": sellable_entries(lists.starts),
+        "grants": [list(grant) for grant in lists.grants],
+        "floors": [[granule, lane, floor] for (granule, lane), floor in sorted(lists.floors.items())],
+        "staff": [],
+        "config": config_of(kind),
+    }
+    return to_json(claims)
+
+
+def living(session: Session, lock_id: str) -> Lock | None:
+    """The lock, unless it is dead or was never there; nothing is held."""
+    lock = session.get(Lock, lock_id)
+    return None if lock is None or lock.state == LockState.DEAD else lock

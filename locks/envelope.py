@@ -1,0 +1,138 @@
+"""The envelope of every message (protocol section 3): JWS compact, HS256, read strictly. Pure."""
+
+import base64
+import binascii
+import hmac
+import json
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, NoReturn
+
+from locks.errors import BadMessage
+
+DESIRED = "kaiho-desired"
+WELCOME = "kaiho-welcome"
+HELLO = "kaiho-hello"
+
+MAX_BYTES = 32 * 1024
+
+_MAX_HEADER = 256
+_B64 = re.compile(r"[A-Za-z0-9_-]*\Z")
+_KID = re.compile(r"([0-9a-f]{16}):(up|down):(0|[1-9][0-9]{0,9})\Z")
+
+
+@dataclass(frozen=True, slots=True)
+class Opened:
+    """A message that holds: its claims, and its payload octet for octet."""
+
+    claims: dict[str, Any]
+    octets: bytes
+    mac_epoch: int
+
+
+def seal(octets: bytes, *, key: bytes, lock: str, direction: str, mac_epoch: int, typ: str) -> str:
+    """Sign payload octets as they are."""
+    header = {"alg": "HS256", "kid": f"{lock}:{direction}:{mac_epoch}", "typ": typ}
+    signed = f"{_encode(to_json(header))}.{_encode(octets)}"
+    return f"{signed}.{_encode(hmac.digest(key, signed.encode(), 'sha256'))}"
+
+
+def open_envelope(
+    message: bytes, *, keys: Mapping[int, bytes], lock: str, direction: str, typ: str
+) -> Opened:
+    """Read a message of one lock, direction and type, signed under one of `keys` {MAC epoch: key}.
+
+    Raises:
+        BadMessage: `too_large`; `bad_envelope`: anything about form, header, key or signature;
+            `bad_payload`: signed by the lock, but no JSON object; `foreign`: it names another lock.
+    """
+    if len(message) > MAX_BYTES:
+        raise BadMessage("too_large")
+    head, body, signature = _three_parts(message)
+    mac_epoch = _checked_header(_decode(head), lock=lock, direction=direction, typ=typ)
+    key = keys.get(mac_epoch)
+    if key is None:
+        raise BadMessage("bad_envelope", "an epoch that is not open")
+    expected = hmac.digest(key, f"{head}.{body}".encode(), "sha256")
+    if not hmac.compare_digest(expected, _decode(signature)):
+        raise BadMessage("bad_envelope", "the signature does not hold")
+    octets = _decode(body)
+    claims = _json_object(octets, "bad_payload")
+    if claims.get("lock") != lock:
+        raise BadMessage("foreign")
+    return Opened(claims, octets, mac_epoch)
+
+
+def is_envelope(message: bytes) -> bool:
+    """Whether a message has the form of one at all; says nothing about its truth."""
+    try:
+        _three_parts(message)
+    except BadMessage:
+        return False
+    return True
+
+
+def to_json(value: Mapping[str, Any]) -> bytes:
+    """Compact JSON in the order of the members."""
+    return json.dumps(value, separators=(",", ":"), ensure_ascii=False, allow_nan=False).encode()
+
+
+def _three_parts(message: bytes) -> Sequence[str]:
+    try:
+        parts = message.decode("ascii").split(".")
+    except UnicodeDecodeError:
+        raise BadMessage("bad_envelope", "not ASCII")
+    if len(parts) != 3 or not all(parts):
+        raise BadMessage("bad_envelope", "not three parts")
+    return parts
+
+
+def _checked_header(octets: bytes, *, lock: str, direction: str, typ: str) -> int:
+    if len(octets) > _MAX_HEADER:
+        raise BadMessage("bad_envelope", "a long header")
+    header = _json_object(octets, "bad_envelope")
+    if header.keys() != {"alg", "kid", "typ"} or header["alg"] != "HS256" or header["typ"] != typ:
+        raise BadMessage("bad_envelope", "not the header that is due")
+    kid = _KID.match(header["kid"]) if isinstance(header["kid"], str) else None
+    if kid is None or kid[1] != lock or kid[2] != direction:
+        raise BadMessage("bad_envelope", "not the kid that is due")
+    return int(kid[3])
+
+
+def _json_object(octets: bytes, why: str) -> dict[str, Any]:
+    try:
+        value = json.loads(octets.decode(), object_pairs_hook=_unique, parse_constant=_no_constant)
+    except (ValueError, RecursionError) as error:
+        raise BadMessage(why, type(error).__name__)
+    if not isinstance(value, dict):
+        raise BadMessage(why, "not an object")
+    return value
+
+
+def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    members = dict(pairs)
+    if len(members) != len(pairs):
+        raise ValueError("a member twice")
+    return members
+
+
+def _no_constant(name: str) -> NoReturn:
+    raise ValueError(name)
+
+
+def _encode(octets: bytes) -> str:
+    return base64.urlsafe_b64encode(octets).rstrip(b"=").decode()
+
+
+def _decode(text: str) -> bytes:
+    if not _B64.match(text):
+        raise BadMessage("bad_envelope", "not base64url")
+    try:
+        octets = base64.urlsafe_b64decode(text + "=" * (-len(text) % 4))
+    except binascii.Error:
+        raise BadMessage("bad_envelope", "not base64url")
+    if _encode(octets) != text:
+        # Two texts for the same octets would be two messages with one meaning.
+        raise BadMessage("bad_envelope", "not canonical base64url")
+    return octets

@@ -1,0 +1,122 @@
+"""Keeping what locks say happened: each event once, its loss on record, an opening told to whom it
+concerns.
+"""
+
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from uuid import UUID
+
+import sqlalchemy as sa
+from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.orm import Session
+
+from locks import metrics
+from locks.callbacks import Callbacks
+from locks.models import EventLoss, Grant, Lock, LockEvent
+from locks.wire import Event, Hello
+
+
+def store(
+    session: Session, callbacks: Callbacks, lock: Lock, events: Sequence[Event], *, now: datetime
+) -> int:
+    """Store the events that are new, and tell `access_opened` of each new opening by a grant; how many were
+    new.
+
+    The caller does not hold the lock's row yet: a booking holds its reservation before it asks for the
+    lock, and `access_opened` takes that reservation.
+    """
+    wanted = [event for event in events if event.seq > lock.acked_seq]
+    if not wanted:
+        return 0
+    holders = _holders(session, lock.access_point_id, wanted)
+    insert = postgresql.insert if session.get_bind().dialect.name == "postgresql" else sqlite.insert
+    new = set(
+        session.scalars(
+            insert(LockEvent)
+            .values([_row(lock, event, holders.get(event.seq), now) for event in wanted])
+            .on_conflict_do_nothing()
+            .returning(LockEvent.seq)
+        )
+    )
+    for event in wanted:
+        holder = holders.get(event.seq)
+        if event.seq in new and holder is not None and event.operation == "unlock":
+            callbacks.access_opened(
+                session, holder=holder, at=_at(event, now), offline=bool(event.offline), now=now
+            )
+    metrics.EVENTS.inc(len(new))
+    return len(new)
+
+
+def acknowledge(session: Session, lock: Lock, hello: Hello, *, now: datetime) -> None:
+    """Move the lock's `acked_seq` as far as everything is stored; the caller holds its row.
+
+    `events` are the oldest that the lock still has, so whatever lies between the last acknowledged and the
+    newest listed one, and is neither listed nor stored, is gone: it is recorded as lost, and counting goes
+    on after it.
+    """
+    known = lock.acked_seq
+    upto = max([hello.first_seq - 1, *(event.seq for event in hello.events)])
+    if upto > hello.last_seq and not hello.events:
+        # An empty log names no first record of its own.
+        upto = min(upto, hello.last_seq)
+    stored = list(
+        session.scalars(
+            sa.select(LockEvent.seq)
+            .where(LockEvent.lock_id == lock.id, LockEvent.seq > known)
+            .order_by(LockEvent.seq)
+        )
+    )
+    for seq in [*(seq for seq in stored if seq <= upto), upto + 1]:
+        if seq > known + 1:
+            session.add(EventLoss(lock_id=lock.id, first_seq=known + 1, last_seq=seq - 1, noticed_at=now))
+            metrics.EVENTS_LOST.inc(seq - 1 - known)
+        known = max(known, seq)
+    acked = max(lock.acked_seq, upto)
+    for seq in stored:
+        if seq == acked + 1:
+            acked = seq
+    lock.acked_seq = acked
+    session.flush()
+
+
+def _row(lock: Lock, event: Event, holder: UUID | None, now: datetime) -> dict[str, object]:
+    return {
+        "lock_id": lock.id,
+        "seq": event.seq,
+        "access_point_id": lock.access_point_id,
+        "at": datetime.fromtimestamp(event.at, UTC),
+        "clock_quality": event.clock_quality,
+        "kind": event.kind,
+        "detail": event.detail,
+        "holder": holder,
+        "stored_at": now,
+    }
+
+
+def _at(event: Event, now: datetime) -> datetime:
+    """When it happened, as far as one can know: a lock without a clock cannot say, none happened in the
+    future.
+    """
+    if event.clock_quality == "unknown":
+        return now
+    return min(datetime.fromtimestamp(event.at, UTC), now)
+
+
+def _holders(session: Session, access_point_id: int, events: Sequence[Event]) -> dict[int, UUID]:
+    """{seq: holder} of the operations with the credential of a grant that was issued at this access point."""
+    named = {
+        event.seq: event.credential
+        for event in events
+        if event.kind == "lock_operation" and isinstance(event.credential, tuple)
+    }
+    if not named:
+        return {}
+    rows = session.execute(
+        sa.select(Grant.granule, Grant.length, Grant.lane, Grant.rev, Grant.holder).where(
+            Grant.access_point_id == access_point_id,
+            Grant.granule.in_({credential[0] for credential in named.values()}),
+        )
+    )
+    holders = {(granule, length, lane, rev): holder for granule, length, lane, rev, holder in rows}
+    return {seq: holders[credential] for seq, credential in named.items() if credential in holders}

@@ -1,0 +1,125 @@
+"""The lists of a desired state (protocol section 4), and how they are made to fit a small lock. Pure."""
+
+import heapq
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, replace
+
+from core.window import GRANULE_S
+from locks.margins import EARLY_S
+
+MAX_CANDIDATES = 128
+"""Starts times lengths times lanes times 3 revs that a lock may have to compute for one entry."""
+MAX_OCTETS = 12 * 1024
+DAY = 48
+"""Granules."""
+MIN_HORIZON_DAYS = 3
+MIN_LEASE_DAYS = 14
+
+Starts = Mapping[tuple[int, int], int]
+"""{(granule, lane): mask}, bit i of the mask = length i."""
+GrantRow = tuple[int, int, int, int]
+"""(granule, length, lane, rev)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Lists:
+    """What one version says about rights. `horizon` and `grants_until` are first granules not covered."""
+
+    horizon: int
+    grants_until: int
+    starts: Starts
+    grants: tuple[GrantRow, ...]
+    floors: Mapping[tuple[int, int], int]
+    shortened: frozenset[str] = frozenset()
+    """Of `horizon`, `lease`, `omitted`: what did not fit."""
+
+
+def fitted(lists: Lists, *, first: int, late: int, size_of: Callable[[Lists], int]) -> Lists:
+    """Shorten lists until a lock can hold and search them: the horizon down to 3 days from `first`, then
+    the lease down to 14, then the latest starts are left out. What is not listed is not sold, so that
+    leaving out is safe.
+    """
+    lists = _searchable(lists, first=first, late=late)
+    while size_of(lists) > MAX_OCTETS and lists.horizon > first + MIN_HORIZON_DAYS * DAY:
+        nearer = max(lists.horizon - DAY, first + MIN_HORIZON_DAYS * DAY)
+        lists = _marked(replace(lists, horizon=nearer, starts=_before(lists.starts, nearer)), "horizon")
+    while size_of(lists) > MAX_OCTETS and lists.grants_until > first + MIN_LEASE_DAYS * DAY:
+        nearer = max(lists.grants_until - DAY, first + MIN_LEASE_DAYS * DAY)
+        grants = tuple(grant for grant in lists.grants if grant[0] < nearer)
+        lists = _marked(replace(lists, grants_until=nearer, grants=grants), "lease")
+    while size_of(lists) > MAX_OCTETS and lists.starts:
+        last = max(granule for granule, _ in lists.starts)
+        lists = _marked(replace(lists, starts=_before(lists.starts, last)), "omitted")
+    return lists
+
+
+def candidates_at_most(starts: Starts, *, late: int) -> int:
+    """The most candidates at any instant."""
+    open_until: list[int] = []
+    most = 0
+    for granule, _, length in sorted(_singles(starts)):
+        opens = granule * GRANULE_S - EARLY_S
+        while open_until and open_until[0] < opens:
+            heapq.heappop(open_until)
+        heapq.heappush(open_until, (granule + length) * GRANULE_S + late)
+        most = max(most, len(open_until))
+    return most * 3
+
+
+def sellable_entries(starts: Starts) -> list[list[object]]:
+    """`sellable`: [[granule, [length, …], lane_mask], …], sorted."""
+    lanes: dict[tuple[int, int], int] = defaultdict(int)
+    for (granule, lane), mask in starts.items():
+        lanes[granule, mask] |= 1 << lane
+    entries: list[tuple[int, list[int], int]] = [
+        (granule, lengths_of(mask), lane_mask) for (granule, mask), lane_mask in lanes.items()
+    ]
+    return [list(entry) for entry in sorted(entries)]
+
+
+def starts_of(sellable: Iterable[tuple[int, list[int], int]]) -> dict[tuple[int, int], int]:
+    """The inverse of `sellable_entries`."""
+    starts: dict[tuple[int, int], int] = defaultdict(int)
+    for granule, lengths, lane_mask in sellable:
+        for lane in range(lane_mask.bit_length()):
+            if lane_mask >> lane & 1:
+                starts[granule, lane] |= sum(1 << length for length in lengths)
+    return dict(starts)
+
+
+def lengths_of(mask: int) -> list[int]:
+    """The lengths in a mask, ascending."""
+    return [length for length in range(mask.bit_length()) if mask >> length & 1]
+
+
+def _searchable(lists: Lists, *, first: int, late: int) -> Lists:
+    open_until: list[int] = []
+    kept: dict[tuple[int, int], int] = defaultdict(int)
+    for granule, lane, length in sorted(_singles(lists.starts), key=lambda single: (single[0], single[2])):
+        opens = granule * GRANULE_S - EARLY_S
+        while open_until and open_until[0] < opens:
+            heapq.heappop(open_until)
+        if 3 * (len(open_until) + 1) > MAX_CANDIDATES:
+            if granule >= first + MIN_HORIZON_DAYS * DAY:
+                cut = replace(lists, horizon=granule, starts=_before(kept, granule))
+                return _marked(cut, "horizon")
+            lists = _marked(lists, "omitted")
+            continue
+        heapq.heappush(open_until, (granule + length) * GRANULE_S + late)
+        kept[granule, lane] |= 1 << length
+    return replace(lists, starts=dict(kept))
+
+
+def _singles(starts: Starts) -> Iterable[tuple[int, int, int]]:
+    for (granule, lane), mask in starts.items():
+        for length in lengths_of(mask):
+            yield granule, lane, length
+
+
+def _before(starts: Starts, granule: int) -> dict[tuple[int, int], int]:
+    return {key: mask for key, mask in starts.items() if key[0] < granule}
+
+
+def _marked(lists: Lists, what: str) -> Lists:
+    return replace(lists, shortened=lists.shortened | {what})
