@@ -6,21 +6,10 @@ from contextlib import contextmanager
 from itertools import count
 from pathlib import Path
 
-from alembic import command
-from alembic.config import Config
-
+from migrations.run import upgrade
 from tests.servers.postgres import PostgresServer
-from tests.servers.processes import ROOT
 
 _numbers = count(1)
-
-
-def migrate(url: str, revision: str = "head") -> None:
-    """Bring a database to a revision, as `kaiho migrate` does."""
-    config = Config()
-    config.set_main_option("script_location", str(ROOT / "migrations"))
-    config.set_main_option("sqlalchemy.url", url.replace("%", "%%"))
-    command.upgrade(config, revision)
 
 
 def sqlite_url(path: Path) -> str:
@@ -31,7 +20,7 @@ def sqlite_url(path: Path) -> str:
 def make_sqlite_template(folder: Path) -> Path:
     """A migrated file that nobody has open, its write-ahead log folded in."""
     path = folder / "template.sqlite3"
-    migrate(sqlite_url(path))
+    upgrade(sqlite_url(path))
     return path
 
 
@@ -45,7 +34,7 @@ def copy_sqlite_template(template: Path, folder: Path) -> str:
 def make_postgres_template(server: PostgresServer, name: str) -> str:
     """A migrated database that nobody is connected to; its name."""
     server.drop(name)
-    migrate(server.create(name))
+    upgrade(server.create(name))
     return name
 
 
