@@ -6,12 +6,16 @@ from booking.app import health
 from booking.app.services import Services
 from booking.availability import pages as availability
 from booking.notices import demo_pages as demo
+from booking.notices import manage_pages as manage_notices
 from booking.people import pages as people
+from booking.places import manage_pages as manage_places
 from booking.places import pages as places
 from booking.reservations import book_pages as book
 from booking.reservations import code_pages as codes
+from booking.reservations import manage_pages as manage_reservations
 from booking.reservations import pages as reservations
 from core.settings import Settings
+from locks import sync_endpoint
 from payments import webhook
 
 PAGES: tuple[Blueprint, ...] = (
@@ -22,8 +26,11 @@ PAGES: tuple[Blueprint, ...] = (
     reservations.pages,
     codes.pages,
     people.pages,
+    manage_reservations.pages,
+    manage_places.pages,
+    manage_notices.pages,
 )
-"""Residents' pages, then managers'. A package's `manage_pages.py` exports `pages` and is listed here."""
+"""Residents' pages, then managers'."""
 
 
 def pages_of(settings: Settings) -> tuple[Blueprint, ...]:
@@ -33,11 +40,16 @@ def pages_of(settings: Settings) -> tuple[Blueprint, ...]:
 
 def machines(services: Services) -> list[tuple[Blueprint, str]]:
     """The blueprints of `payments` and `locks`, each with the name of the guard it brings itself."""
+    secret = services.settings.stripe_webhook_secret.get_secret_value()
     hook = webhook.blueprint(
         services.database,
         services.stripe,
         services.payment_callbacks,
         services.clock,
-        secrets=[services.settings.stripe_webhook_secret.get_secret_value()],
+        # An empty secret is one that everybody knows: without one, nothing is believed.
+        secrets=[secret] if secret else [],
     )
-    return [(hook, "stripe_signature")]
+    sync = sync_endpoint.blueprint(
+        services.database, services.keyring, services.lock_callbacks, services.clock
+    )
+    return [(hook, "stripe_signature"), (sync, "lock_signature")]

@@ -2,7 +2,6 @@
 
 from dataclasses import dataclass
 from functools import cached_property
-from typing import TYPE_CHECKING
 
 import sqlalchemy as sa
 from flask import current_app
@@ -13,11 +12,9 @@ from core.database import Database
 from core.errors import Unavailable
 from core.secrets import Keyring
 from core.settings import Settings
-
-if TYPE_CHECKING:
-    from locks.callbacks import Callbacks as LockCallbacks
-    from payments.callbacks import Callbacks as PaymentCallbacks
-    from payments.stripe_port import StripePort
+from locks.callbacks import Callbacks as LockCallbacks
+from payments.callbacks import Callbacks as PaymentCallbacks
+from payments.remote import StripeApi
 
 EXTENSION = "kaiho"
 
@@ -37,9 +34,9 @@ class Services:
     database: Database
     keyring: Keyring
     clock: Clock
-    stripe: "StripePort"
-    payment_callbacks: "PaymentCallbacks"
-    lock_callbacks: "LockCallbacks"
+    stripe: StripeApi
+    payment_callbacks: PaymentCallbacks
+    lock_callbacks: LockCallbacks
 
     @cached_property
     def municipality_id(self) -> int:

@@ -7,7 +7,9 @@ from core.clock import SystemClock
 from core.database import Database
 from core.secrets import Keyring
 from core.settings import Settings
+from locks.broker_client import MqttSettings
 from locks.callbacks import Callbacks as LockCallbacks
+from locks.gateway import Gateway
 from locks.keys import give_keyring
 from payments.callbacks import Callbacks as PaymentCallbacks
 from payments.stripe_port import StripePort
@@ -38,6 +40,19 @@ def build_services(settings: Settings) -> Services:
         payment_callbacks=PAYMENT_CALLBACKS,
         lock_callbacks=LOCK_CALLBACKS,
     )
+
+
+def build_gateway(services: Services) -> Gateway:
+    """What speaks with the locks."""
+    settings = services.settings
+    broker = MqttSettings(
+        host=settings.mqtt_host,
+        port=settings.mqtt_port,
+        username=settings.mqtt_username,
+        password=settings.mqtt_password,
+        tls_ca=settings.mqtt_tls_ca,
+    )
+    return Gateway(services.database, services.keyring, services.lock_callbacks, services.clock, broker)
 
 
 def build_mailer(settings: Settings) -> Mailer:

@@ -9,11 +9,15 @@ from flask.typing import ResponseReturnValue
 
 from booking.app.guards import Here, public, reading
 from booking.app.parsing import day_of
+from booking.app.template_words import hour
 from booking.availability.day import DayAvailability, FacilityDay, OfferingDay, of_day
+from booking.availability.status import BandStatus
 from booking.places.models import SpaceKind
 from core.clock import civil_day
 
 pages = Blueprint("places", __name__)
+
+_STARTS_SHOWN = 4
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,10 +126,12 @@ def _day_page(here: Here, day: date) -> ResponseReturnValue:
         now=here.now,
         version=here.catalogue_version,
     )
+    facilities = wanted.apply(found.facilities)
     return render_template(
         "places/find.html",
         found=found,
-        facilities=wanted.apply(found.facilities),
+        facilities=facilities,
+        starts={entry.facility.id: _starts(entry) for entry in facilities},
         wanted=wanted,
         today=today,
         before=day - timedelta(days=1),
@@ -133,6 +139,20 @@ def _day_page(here: Here, day: date) -> ResponseReturnValue:
         kinds=list(SpaceKind),
         sports=_sports(found),
     )
+
+
+def _starts(entry: FacilityDay) -> str:
+    """When free bands begin, so that a closed list already answers: `18:00、20:00 から`."""
+    free = {
+        band.window.starts_at
+        for line in entry.offerings
+        for band in line.bands
+        if band.status is BandStatus.FREE
+    }
+    if not free:
+        return ""
+    first = "、".join(hour(instant) for instant in sorted(free)[:_STARTS_SHOWN])
+    return f"{first} ほか" if len(free) > _STARTS_SHOWN else f"{first} から"
 
 
 def _sports(found: DayAvailability) -> list[str]:
