@@ -49,7 +49,11 @@ class Event:
 
 
 def blueprint(
-    database: Database, stripe: StripeApi, _callbacks: Callbacks, clock: Clock, secrets: Sequence[str]
+    database: Database,
+    stripe: StripeApi,
+    callbacks: Callbacks,  # noqa: ARG001 - messages settle nothing; the loops call back
+    clock: Clock,
+    secrets: Sequence[str],
 ) -> Blueprint:
     """`POST /stripe/webhook`, guard `stripe_signature`, no CSRF. Several secrets while one is replaced."""
     pages = Blueprint("stripe_webhook", __name__)

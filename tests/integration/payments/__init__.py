@@ -1,0 +1,1 @@
+"""Money on SQLite and PostgreSQL: attempts, refunds, books, messages."""

@@ -1,0 +1,54 @@
+"""The two transition tables, and what they leave out."""
+
+import pytest
+
+from core.errors import ContractBroken
+from payments.states import (
+    CAN_CAPTURE,
+    PaymentState,
+    RefundState,
+    require_payment_move,
+    require_refund_move,
+)
+
+
+@pytest.mark.parametrize("new", list(PaymentState))
+@pytest.mark.parametrize("old", [PaymentState.SETTLED, PaymentState.MISMATCHED])
+def test_money_that_came_in_stays_recorded(old: PaymentState, new: PaymentState) -> None:
+    with pytest.raises(ContractBroken):
+        require_payment_move(old, new)
+
+
+@pytest.mark.parametrize("old", [*CAN_CAPTURE, PaymentState.EXPIRED])
+def test_money_may_come_in_from_every_state_without_money(old: PaymentState) -> None:
+    assert require_payment_move(old, PaymentState.SETTLED) is None
+
+
+@pytest.mark.parametrize("new", [PaymentState.OPENING, PaymentState.OPEN])
+def test_an_attempt_given_up_is_never_offered_again(new: PaymentState) -> None:
+    for old in (PaymentState.CLOSING, PaymentState.EXPIRED):
+        with pytest.raises(ContractBroken):
+            require_payment_move(old, new)
+
+
+def test_only_stripes_word_leads_out_of_closing() -> None:
+    allowed = set()
+    for new in PaymentState:
+        try:
+            require_payment_move(PaymentState.CLOSING, new)
+        except ContractBroken:
+            continue
+        allowed.add(new)
+    assert allowed == {PaymentState.SETTLED, PaymentState.MISMATCHED, PaymentState.EXPIRED}
+
+
+def test_a_refund_is_never_forgotten() -> None:
+    for old in RefundState:
+        with pytest.raises(ContractBroken):
+            require_refund_move(old, RefundState.OWED)
+
+
+def test_a_refund_that_succeeded_may_still_come_back() -> None:
+    assert require_refund_move(RefundState.SUCCEEDED, RefundState.FAILED) is None
+    with pytest.raises(ContractBroken):
+        require_refund_move(RefundState.SUCCEEDED, RefundState.PENDING)
