@@ -37,7 +37,7 @@ def counted(town: Town) -> Iterator[list[str]]:
     """The statements that the block sends."""
     seen: list[str] = []
 
-    def note(_connection, _cursor, statement: str, *_: object) -> None:
+    def note(_connection: object, _cursor: object, statement: str, *_: object) -> None:
         seen.append(statement)
 
     event.listen(town.database.engine, "before_cursor_execute", note)
@@ -165,7 +165,8 @@ def test_a_running_window_is_on_sale_until_half_an_hour_before_its_end(town: Tow
     today = NOW.date()
     with pytest.raises(Ended):
         town.held(wanted=window(8, 10, today), now=at(9.5, today) + timedelta(seconds=1))
-    assert town.held(wanted=window(8, 10, today), now=at(9.5, today))
+    sold = town.held(wanted=window(8, 10, today), now=at(9.5, today))
+    assert town.reservation(sold).state == State.HELD
 
 
 def test_someone_elses_group_or_an_unknown_offering_is_not_there(town: Town) -> None:
@@ -180,7 +181,8 @@ def test_a_group_books_only_in_the_years_it_is_approved_for(town: Town) -> None:
         session.get_one(Municipality, town.municipality_id).sells_ahead_for_days = 400
     with pytest.raises(GroupNotApproved):
         town.held(wanted=window(10, 12, date(2027, 4, 1)))
-    assert town.held(wanted=window(10, 12, date(2027, 3, 31)))
+    last_day = town.held(wanted=window(10, 12, date(2027, 3, 31)))
+    assert town.reservation(last_day).state == State.HELD
 
 
 def test_a_group_has_only_so_many_holds(town: Town) -> None:
@@ -213,7 +215,7 @@ def test_a_group_has_at_most_two_free_reservations_of_one_start(town: Town) -> N
             cancel(session, actor=town.actor(session=session), reservation_id=reservation_id, now=NOW)
     with pytest.raises(ZeroFeeLimit):
         town.held(group=town.youth)
-    assert town.held(group=town.general)
+    assert town.reservation(town.held(group=town.general)).state == State.HELD
 
 
 def test_a_hall_that_wants_approval_is_requested_until_a_day_before_the_start(town: Town) -> None:

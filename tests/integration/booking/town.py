@@ -251,7 +251,7 @@ def _rules(session: Session, municipality_id: int) -> None:
                     valid_from=date(2020, 4, 1),
                 )
             )
-    for kind, size, item, yen, minute in (
+    for space_kind, size, item, yen, minute in (
         ("gym", "full", "base", 300, 0),
         ("gym", "half", "base", 150, 0),
         ("gym", "full", "lighting", 300, 1020),
@@ -260,7 +260,7 @@ def _rules(session: Session, municipality_id: int) -> None:
         session.add(
             FeeRate(
                 municipality_id=municipality_id,
-                space_kind=kind,
+                space_kind=space_kind,
                 size=size,
                 item=item,
                 yen_per_hour=yen,
