@@ -1,5 +1,8 @@
 """The two transition tables, and what they leave out."""
 
+from collections.abc import Callable
+from typing import TypeVar
+
 import pytest
 
 from core.errors import ContractBroken
@@ -11,6 +14,16 @@ from payments.states import (
     require_refund_move,
 )
 
+State = TypeVar("State")
+
+
+def _allows(require: Callable[[State, State], None], old: State, new: State) -> bool:
+    try:
+        require(old, new)
+    except ContractBroken:
+        return False
+    return True
+
 
 @pytest.mark.parametrize("new", list(PaymentState))
 @pytest.mark.parametrize("old", [PaymentState.SETTLED, PaymentState.MISMATCHED])
@@ -21,7 +34,7 @@ def test_money_that_came_in_stays_recorded(old: PaymentState, new: PaymentState)
 
 @pytest.mark.parametrize("old", [*CAN_CAPTURE, PaymentState.EXPIRED])
 def test_money_may_come_in_from_every_state_without_money(old: PaymentState) -> None:
-    assert require_payment_move(old, PaymentState.SETTLED) is None
+    assert _allows(require_payment_move, old, PaymentState.SETTLED)
 
 
 @pytest.mark.parametrize("new", [PaymentState.OPENING, PaymentState.OPEN])
@@ -32,13 +45,7 @@ def test_an_attempt_given_up_is_never_offered_again(new: PaymentState) -> None:
 
 
 def test_only_stripes_word_leads_out_of_closing() -> None:
-    allowed = set()
-    for new in PaymentState:
-        try:
-            require_payment_move(PaymentState.CLOSING, new)
-        except ContractBroken:
-            continue
-        allowed.add(new)
+    allowed = {new for new in PaymentState if _allows(require_payment_move, PaymentState.CLOSING, new)}
     assert allowed == {PaymentState.SETTLED, PaymentState.MISMATCHED, PaymentState.EXPIRED}
 
 
@@ -49,6 +56,5 @@ def test_a_refund_is_never_forgotten() -> None:
 
 
 def test_a_refund_that_succeeded_may_still_come_back() -> None:
-    assert require_refund_move(RefundState.SUCCEEDED, RefundState.FAILED) is None
-    with pytest.raises(ContractBroken):
-        require_refund_move(RefundState.SUCCEEDED, RefundState.PENDING)
+    assert _allows(require_refund_move, RefundState.SUCCEEDED, RefundState.FAILED)
+    assert not _allows(require_refund_move, RefundState.SUCCEEDED, RefundState.PENDING)
