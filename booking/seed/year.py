@@ -22,6 +22,9 @@ from core.window import Window
 _CLOSED_ONE_IN = 60
 """Of facility and day pairs."""
 _BATCH = 2000
+# By their tables: the ORM leaves nulls out, which breaks a batch wherever a null begins or ends.
+_RESERVATIONS = sa.insert(Reservation.__table__)  # type: ignore[arg-type]
+_CLAIMS = sa.insert(Claim.__table__)  # type: ignore[arg-type]
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,7 +107,7 @@ def _plant_closures(
                 for court in courts
                 for granule in window.granules
             ]
-            session.execute(sa.insert(Claim), rows)
+            session.execute(_CLAIMS, rows)
             claimed |= {(court, granule) for court in courts for granule in window.granules}
             count += 1
     return count, claimed
@@ -173,8 +176,8 @@ def _claim(municipality_id: int, court: int, granule: int) -> dict[str, Any]:
 def _write(session: Session, batch: list[tuple[dict[str, Any], list[dict[str, Any]]]]) -> None:
     if not batch:
         return
-    session.execute(sa.insert(Reservation), [row for row, _ in batch])
-    session.execute(sa.insert(Claim), [claim for _, rows in batch for claim in rows])
+    session.execute(_RESERVATIONS, [row for row, _ in batch])
+    session.execute(_CLAIMS, [claim for _, rows in batch for claim in rows])
     batch.clear()
 
 
