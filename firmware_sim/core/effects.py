@@ -54,7 +54,7 @@ class MoveBolt(Effect):
 
 
 class Show(Effect):
-    """`message` names a display text, `typed` the number of masked digits, `lamp` off, amber, green or red."""
+    """`message` names a display text, `typed` the number of masked digits, `lamp`: off, amber, green, red."""
 
     def __init__(self, message: str, lamp: str, typed: int) -> None:
         self.message = message
