@@ -61,7 +61,7 @@ def _instant(day: str, minutes: str, which: str) -> datetime:
     try:
         midnight = start_of_day(date.fromisoformat(day))
         minute = int(minutes)
-    except ValueError as error:
+    except (ValueError, OverflowError) as error:
         raise BadInput(which, sentence=f"{which}の日時を選んでください。") from error
     if not 0 <= minute <= 24 * 60 or minute % 30 or not 2000 <= midnight.year <= 2100:
         raise BadInput(which, sentence=f"{which}の日時を選んでください。")

@@ -24,6 +24,8 @@ from booking.reservations.models import Channel, Claim, Reservation, State
 from core.clock import start_of_day
 from core.ids import new_id
 from core.window import Window
+from payments.models import Payment, PaymentItem
+from payments.states import PaymentState
 
 NOW = datetime.fromisoformat("2026-11-21T09:00:00+09:00")
 TODAY = date(2026, 11, 21)
@@ -252,7 +254,28 @@ class Town:
                         )
                     )
             self.session.flush()
+        if amount_yen and state in (State.CONFIRMED, State.USED, State.NO_SHOW):
+            self._paid(reservation)
         return reservation
+
+    def _paid(self, reservation: Reservation) -> None:
+        item = PaymentItem(reference=reservation.id, position=0, label="-", amount_yen=reservation.amount_yen)
+        self.session.add(
+            Payment(
+                id=new_id(NOW),
+                municipality_id=self.number,
+                amount_yen=reservation.amount_yen,
+                state=PaymentState.SETTLED,
+                created_at=reservation.created_at,
+                state_changed_at=reservation.created_at,
+                deadline_at=reservation.created_at,
+                return_url="-",
+                cancel_url="-",
+                settled_at=reservation.created_at,
+                items=[item],
+            )
+        )
+        self.session.flush()
 
     def _courts_of(self, offering_id: int) -> tuple[int, ...]:
         place = next(place for place in self.places if offering_id in (place.full, *place.halves))
