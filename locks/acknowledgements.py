@@ -33,6 +33,6 @@ class Acknowledgements:
             if ticket not in self._open:
                 return
             self._open[ticket] = True
-            while self._open and next(iter(self._open.values())):
+            while self._open and self._open[next(iter(self._open))]:
                 (_, message_id), _ = self._open.popitem(last=False)
                 self._acknowledge(message_id)

@@ -37,7 +37,7 @@ def write_broker_files(session: Session, directory: Path, gateway_users: Mapping
     locks = session.execute(
         sa.select(Lock.id, Lock.broker_password_hash).where(Lock.state != LockState.DEAD).order_by(Lock.id)
     )
-    hashes = dict(row.tuple() for row in locks)
+    hashes = {row.id: row.broker_password_hash for row in locks}
     present = _present_hashes(directory / PASSWORDS)
     for name, password in sorted(gateway_users.items()):
         kept = present.get(name, "")

@@ -145,10 +145,7 @@ class BrokerClient(Generic[T]):
         client.on_connect = self._connected
         client.on_disconnect = self._disconnected
         client.on_message = self._received
-        # Called with the library's own locks held: nothing but a queue may be touched.
-        client.on_publish = lambda _client, _data, message_id, _reason, _properties: self._taken.put(
-            message_id
-        )
+        client.on_publish = self._published
         return client
 
     def _connected(self, client: Client, _data: Any, _flags: Any, reason: Any, _properties: Any) -> None:

@@ -88,7 +88,7 @@ def reject(session: Session, *, lock_id: str, payload: bytes, error: BadMessage,
 def accept(
     session: Session, keyring: Keyring, callbacks: Callbacks, verified: Verified, *, now: datetime
 ) -> Answer | None:
-    """Store a verified hello: its events, then the contact; None where its `n` is not above the last one's."""
+    """Store a verified hello: its events, then the contact; None where `n` is not above the last one's."""
     hello = verified.hello
     event_log.store(session, callbacks, verified.lock, hello.events, now=now)
     lock = locked_row(session, hello.lock)

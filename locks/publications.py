@@ -9,6 +9,7 @@ makes the row due again.
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
@@ -67,7 +68,9 @@ def settle(session: Session, done: Sequence[Publication], *, now: datetime) -> N
     again.
     """
     for publication in sorted(done, key=lambda item: (item.lock_id, item.version)):
-        outcomes = [(Lock.desired_version > publication.version, due_soon(now))]
+        outcomes: list[tuple[sa.ColumnElement[bool], Any]] = [
+            (Lock.desired_version > publication.version, due_soon(now))
+        ]
         if publication.claim is not None:
             outcomes.append((Lock.publish_due_at == publication.claim.until, sa.null()))
         newest = sa.case(

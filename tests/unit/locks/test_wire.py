@@ -1,0 +1,88 @@
+"""What we read of a hello, and what we refuse to keep of it."""
+
+import copy
+from typing import Any
+
+import pytest
+
+from locks.envelope import Opened
+from locks.errors import BadMessage
+from locks.wire import Event, hello_of
+from tests.unit.locks import golden
+
+HELLO: dict[str, Any] = golden.sets()[0]["hello"]
+
+
+def refusal(**changes: Any) -> str:
+    try:
+        hello_of(Opened({**copy.deepcopy(HELLO), **changes}, b"", 0))
+    except BadMessage as error:
+        return error.why
+    return "read"
+
+
+def test_unknown_members_are_ignored_and_an_unknown_version_is_not() -> None:
+    assert refusal() == "read"
+    assert refusal(moon="full") == "read"
+    assert refusal(v=2) == "unsupported"
+    assert refusal(v=True) == "unsupported"
+
+
+@pytest.mark.parametrize(
+    ("member", "value"),
+    [
+        ("n", -1),
+        ("n", "41"),
+        ("n", True),
+        ("n", 2**53),
+        ("nonce", "F86d0c102c149d8388864f04f1b68821"),
+        ("nonce", "aa"),
+        ("why", "boredom"),
+        ("digest", "0"),
+        ("applied", 1.5),
+        ("battery_mv", 2**40),
+        ("hardware", "x" * 65),
+        ("bolt", "open"),
+        ("clock", -1),
+        ("events", None),
+        ("events", [{"seq": 1}]),
+    ],
+)
+def test_a_member_out_of_its_range_refuses_the_whole_hello(member: str, value: object) -> None:
+    assert refusal(**{member: value}) == "bad_payload"
+
+
+def test_more_than_fifty_events_or_events_out_of_order_are_refused() -> None:
+    event = {"seq": 1, "at": 0, "clock_quality": "unknown", "kind": "boot"}
+    many = [{**event, "seq": seq} for seq in range(1, 52)]
+    assert refusal(first_seq=1, last_seq=51, events=many[:50]) == "read"
+    assert refusal(first_seq=1, last_seq=51, events=many) == "bad_payload"
+    assert refusal(first_seq=1, last_seq=2, events=[many[1], many[0]]) == "bad_payload"
+    assert refusal(first_seq=1, last_seq=2, events=[event, event]) == "bad_payload"
+    assert refusal(first_seq=2, last_seq=2, events=[event]) == "bad_payload"
+
+
+def test_what_could_be_a_code_is_never_kept_of_an_event() -> None:
+    event = Event.model_validate(
+        {
+            "seq": 1,
+            "at": 1797976760,
+            "clock_quality": "synced",
+            "kind": "lock_operation_error",
+            "error": "invalid_credential",
+            "count": 3,
+            "entered": "31415926",
+            "note": "typed 3677214924 twice",
+            "state": "open",
+            "from": 12,
+            "deep": {"a": 1},
+        }
+    )
+    assert event.detail == {"count": 3, "error": "invalid_credential", "state": "open", "from": 12}
+
+
+def test_a_numeric_extra_that_could_be_a_code_is_not_kept_either() -> None:
+    event = Event.model_validate(
+        {"seq": 1, "at": 0, "clock_quality": "synced", "kind": "boot", "entered": 31415926, "boots": 3}
+    )
+    assert event.detail == {"boots": 3}
