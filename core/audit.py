@@ -1,4 +1,4 @@
-"""What privileged people and the system did, in a hash chain per municipality: changing one entry breaks the next."""
+"""What privileged people and the system did, in a hash chain per municipality: a changed entry breaks it."""
 
 import hashlib
 import json

@@ -1,7 +1,7 @@
 """One database, two kinds of transaction, on SQLite and PostgreSQL alike.
 
-SQLite: WAL, `synchronous=FULL` (an acknowledged commit survives a power cut), writers begin with `BEGIN IMMEDIATE`
-(a deferred one may fail when it upgrades its lock, and check-then-insert would double-book).
+SQLite: WAL, `synchronous=FULL` (an acknowledged commit survives a power cut), writers begin with
+`BEGIN IMMEDIATE` (a deferred one may fail as it upgrades its lock, and check-then-insert would double-book).
 PostgreSQL: READ COMMITTED; what must not happen twice is decided by constraints and row locks.
 """
 
@@ -73,7 +73,7 @@ class Database:
         self._reader = self.engine.execution_options(
             **({"read_only": True} if self.is_sqlite else {"isolation_level": "AUTOCOMMIT"})
         )
-        # SQLite's busy handler is unfair (some writer waits seconds): inside one process writers queue here instead.
+        # SQLite's busy handler is unfair (some writer waits seconds): writers of one process queue here.
         self._writers = threading.Lock()
 
     @contextmanager
@@ -121,7 +121,7 @@ class TryAgain(Unavailable):
 
 
 def retrying(attempt: Callable[[], T], *, times: int = 4) -> T:
-    """Run an edge's whole work again when it lost against another transaction, at most `times` times in all."""
+    """Run an edge's whole work again when it lost against another transaction, `times` times at most."""
     for left in range(times - 1, -1, -1):
         try:
             return attempt()

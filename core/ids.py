@@ -7,7 +7,7 @@ from uuid import UUID
 
 
 def new_id(now: datetime) -> UUID:
-    """A version 7 UUID (RFC 9562): sortable by `now`, 74 random bits, so that nobody can guess a neighbour."""
+    """A version 7 UUID (RFC 9562): sortable by `now`, 74 random bits: nobody can guess a neighbour."""
     milliseconds = int(now.timestamp() * 1000)
     value = (milliseconds & (1 << 48) - 1) << 80 | secrets.randbits(80)
     value = value & ~(0xF << 76) | 0x7 << 76

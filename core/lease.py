@@ -1,4 +1,4 @@
-"""One row elects whoever ticks, on both databases. A second ticker is harmless (jobs claim rows); this spares the work."""
+"""One row elects whoever ticks, on both databases. A second ticker is harmless: jobs claim their rows."""
 
 from datetime import datetime, timedelta
 

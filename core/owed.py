@@ -1,7 +1,7 @@
 """What we owe the outside: rows written in the transaction that causes them, delivered afterwards by a loop.
 
-Delivery is at least once; `key` makes the row unique per cause, and the receiver is told the key so that it can drop a
-repeat. A row that keeps failing is parked after `MAX_ATTEMPTS` and shown to staff; it never blocks the others.
+Delivery is at least once; `key` makes the row unique per cause, and the receiver is told the key so that it
+can drop a repeat. A row that keeps failing is parked after `MAX_ATTEMPTS`; it never blocks the others.
 """
 
 from collections.abc import Mapping

@@ -1,5 +1,6 @@
 """Settings, read once from the environment (`KAIHO_*`) at the front door and passed in from there."""
 
+import os
 from pathlib import Path
 
 from pydantic import SecretStr
@@ -45,3 +46,8 @@ class Settings(BaseSettings):
     """Where a demo keeps the mails it caught; the page that shows them exists only when this is set."""
     demo_keypad_url: str | None = None
     """Where the demo's simulated doors can be seen; linked from pages only when set."""
+
+
+def inherited_environment() -> dict[str, str]:
+    """This process's environment, for the children it starts."""
+    return dict(os.environ)

@@ -1,0 +1,115 @@
+"""`kaiho worker`: APScheduler as the clock, one leader that ticks, jobs that each claim their rows.
+
+A second worker is harmless: the lease only spares the work, rows decide who does what. A job that fails is
+logged and counted and comes round again; none of them keeps anything that a crash could lose.
+"""
+
+import threading
+from collections.abc import Callable
+from datetime import timedelta
+
+import structlog
+from apscheduler.schedulers.background import BackgroundScheduler
+from prometheus_client import Counter, Histogram
+
+from booking.app.services import Services
+from booking.notices import sender
+from booking.notices.sender import Mailer
+from booking.reservations import deadlines
+from core.ids import new_token
+from core.lease import drop_lease, take_lease
+from locks import desired_state
+from payments import loops
+
+_LEASE = "worker"
+_LEASE_FOR = timedelta(seconds=15)
+_BATCH = 100
+
+log = structlog.get_logger()
+_touched = Counter("kaiho_worker_rows_total", "Rows a job has moved on", ["job"])
+_failed = Counter("kaiho_worker_failures_total", "Runs of a job that ended in an error", ["job"])
+_took = Histogram("kaiho_worker_run_seconds", "Length of a job's run", ["job"])
+
+Job = Callable[[], int]
+
+
+class Worker:
+    """Runs the jobs while it holds the lease."""
+
+    def __init__(self, services: Services, mailer: Mailer) -> None:
+        self._services = services
+        self._mailer = mailer
+        self._holder = new_token()[:16]
+        self._is_leader = threading.Event()
+        self._scheduler = BackgroundScheduler(timezone="UTC")
+
+    def jobs(self) -> dict[str, tuple[float, Job]]:
+        """Every job with the seconds between its runs."""
+        given = self._services
+        outside = (given.database, given.stripe, given.payment_callbacks, given.clock)
+        return {
+            "deadlines": (1, self._deadlines),
+            "expire_sessions": (1, lambda: loops.expire_sessions(*outside)),
+            "settle": (1, lambda: loops.settle(*outside)),
+            "send_refunds": (1, lambda: loops.send_refunds(*outside)),
+            "poll_refunds": (5, lambda: loops.poll_refunds(*outside)),
+            "mail": (1, lambda: sender.send_due(given.database, self._mailer, given.clock)),
+            "horizons": (600, self._horizons),
+        }
+
+    def run(self, stop: threading.Event) -> None:
+        """Tick until `stop` is set; running jobs are waited for: our own hand cuts nothing off."""
+        for name, (every_s, job) in self.jobs().items():
+            self._scheduler.add_job(
+                self._run,
+                "interval",
+                (name, job),
+                seconds=every_s,
+                id=name,
+                coalesce=True,
+                max_instances=1,
+                misfire_grace_time=None,
+                next_run_time=self._services.clock.now(),
+            )
+        self._lead()
+        self._scheduler.start()
+        log.info("worker_started")
+        while not stop.wait(5):
+            self._lead()
+        self._scheduler.shutdown(wait=True)
+        with self._services.database.transaction() as session:
+            drop_lease(session, _LEASE, holder=self._holder)
+        log.info("worker_stopped")
+
+    def _lead(self) -> None:
+        try:
+            with self._services.database.transaction() as session:
+                leads = take_lease(
+                    session, _LEASE, holder=self._holder, lasts_for=_LEASE_FOR, now=self._services.clock.now()
+                )
+        except Exception as error:
+            log.error("lease_failed", error=type(error).__name__)
+            leads = False
+        if leads:
+            self._is_leader.set()
+        else:
+            self._is_leader.clear()
+
+    def _run(self, name: str, job: Job) -> None:
+        if not self._is_leader.is_set():
+            return
+        try:
+            with _took.labels(name).time():
+                _touched.labels(name).inc(job())
+        except Exception as error:
+            # The rows are still due, so the next run is the cure; a person must see it, hence count and log.
+            _failed.labels(name).inc()
+            log.error("job_failed", job=name, error=type(error).__name__, exc_info=True)
+
+    def _deadlines(self) -> int:
+        with self._services.database.transaction() as session:
+            return deadlines.expire_due(session, now=self._services.clock.now(), limit=_BATCH)
+
+    def _horizons(self) -> int:
+        with self._services.database.transaction() as session:
+            return desired_state.roll_horizons(session, now=self._services.clock.now())

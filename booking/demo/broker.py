@@ -1,0 +1,46 @@
+"""A Mosquitto on loopback, as the demo and the tests run it."""
+
+import shutil
+from pathlib import Path
+
+from core.errors import Unavailable
+
+_CONFIGURATION = """\
+# The listener comes first: an option before it would open 1883 on every interface.
+listener {port} 127.0.0.1
+use_username_as_clientid true
+allow_anonymous false
+password_file {folder}/passwords
+acl_file {folder}/acl
+pid_file {folder}/mosquitto.pid
+persistence true
+persistence_location {folder}/store/
+autosave_interval 1
+autosave_on_changes true
+max_packet_size 65536
+max_inflight_messages 100
+max_queued_messages 10000
+log_dest stderr
+log_type error
+log_type warning
+{user}"""
+
+
+def mosquitto_command(folder: Path, port: int, *, is_root: bool) -> list[str]:
+    """Write the broker's configuration into a folder and say how to start it.
+
+    Raises:
+        Unavailable: Mosquitto is not installed.
+    """
+    program = shutil.which("mosquitto") or shutil.which("mosquitto", path="/usr/sbin:/usr/local/sbin")
+    if program is None:
+        raise Unavailable(
+            "mosquitto is not installed",
+            sentence="Mosquitto が見つかりません。make setup を実行してください。",
+        )
+    (folder / "store").mkdir(parents=True, exist_ok=True)
+    for name in ("passwords", "acl"):
+        (folder / name).touch(mode=0o600)
+    text = _CONFIGURATION.format(port=port, folder=folder.resolve(), user="user root\n" if is_root else "")
+    (folder / "mosquitto.conf").write_text(text)
+    return [program, "-c", str(folder / "mosquitto.conf")]

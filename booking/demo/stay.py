@@ -1,0 +1,44 @@
+"""`kaiho demo`: a town that stays until Ctrl-C, and says where to look."""
+
+import threading
+from pathlib import Path
+
+import click
+
+from booking.demo.town import Town
+
+_WELCOME = """
+  Kaihō が動いています（見本データ・この機械の中だけ）
+
+    予約のページ      {web}/
+    電子錠のキーパッド {doors}/
+    届いたメール      {web}/demo/mails
+
+    利用者   mihon-shimin@example.jp   （見本団体01 の代表者）
+    利用者   mihon-hitori@example.jp   （団体に入っていない人）
+    管理者   mihon-kanri@example.jp
+    パスワード（どれも同じ）  {password}
+    カード   4242 4242 4242 4242 は成功、4000 0000 0000 0002 は拒否、4000 0027 6000 3184 は本人認証
+
+  終わるときは Ctrl-C。記録は {folder} にあります。
+"""
+
+
+def run_town(folder: Path, *, port: int, listen: str, stop: threading.Event) -> None:
+    """Start the town in `folder` and keep it until `stop`."""
+    town = Town(folder, web_port=port, listen=listen)
+    click.echo("町を起こしています…")
+    try:
+        town.start()
+        click.echo(
+            _WELCOME.format(
+                web=town.at.web_url,
+                doors=town.at.doors_url,
+                password=town.sample_password,
+                folder=town.folder,
+            )
+        )
+        stop.wait()
+    finally:
+        click.echo("町を休ませています…")
+        town.stop()
