@@ -52,6 +52,12 @@ def status_of(error: KaihoError) -> HTTPStatus:
     return next(STATUS[kind] for kind in type(error).__mro__ if kind in STATUS)
 
 
+def retry_after(status: int) -> dict[str, str]:
+    """When to try again, for the statuses that mean "not now"."""
+    wait = _RETRY_AFTER_S.get(HTTPStatus(status))
+    return {"Retry-After": wait} if wait else {}
+
+
 def wants_json() -> bool:
     """Whether the present request comes from a program."""
     if request.path.startswith(("/api/", "/locks/", "/stripe/")):
@@ -61,9 +67,7 @@ def wants_json() -> bool:
 
 def answer(status: int, code: str, sentence: str) -> ResponseReturnValue:
     """An error as a page or as `{code, message}`."""
-    headers = {}
-    if status in _RETRY_AFTER_S:
-        headers["Retry-After"] = _RETRY_AFTER_S[HTTPStatus(status)]
+    headers = retry_after(status)
     if wants_json():
         return jsonify(code=code, message=sentence), status, headers
     return render_template("error.html", status=status, code=code, sentence=sentence), status, headers

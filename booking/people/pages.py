@@ -8,7 +8,7 @@ from flask.typing import ResponseReturnValue
 from itsdangerous import BadSignature, URLSafeSerializer
 
 from booking.app.guards import TOKEN, public, reading, signed_in, writing
-from booking.app.http_errors import status_of
+from booking.app.http_errors import retry_after, status_of
 from booking.app.services import current_services
 from booking.people import sessions
 from booking.people.sign_in import SignedIn, sign_in
@@ -104,7 +104,7 @@ def _form(error: KaihoError | None) -> ResponseReturnValue:
         mail_address=request.form.get("mail_address", ""),
         next=local_path(request.values.get("next")),
     )
-    return (page, status_of(error)) if error else page
+    return (page, status_of(error), retry_after(status_of(error))) if error else page
 
 
 def _signed_in_answer(opened: SignedIn, mail_address: str) -> ResponseReturnValue:

@@ -1,6 +1,8 @@
 """Passwords: argon2id with OWASP's parameters, at most two at once: sign-ins cannot eat the machine."""
 
 import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 from argon2 import PasswordHasher
 from argon2.exceptions import InvalidHashError, VerificationError
@@ -19,7 +21,7 @@ def hash_password(password: str) -> str:
     Raises:
         TooMany: two are being worked on and the queue does not move.
     """
-    with _Turn():
+    with turn():
         return _HASHER.hash(password)
 
 
@@ -29,19 +31,25 @@ def is_password(encoded: str, password: str) -> bool:
     Raises:
         TooMany: two are being worked on and the queue does not move.
     """
-    with _Turn():
+    with turn():
         try:
             return _HASHER.verify(encoded, password)
         except (VerificationError, InvalidHashError):
             return False
 
 
-class _Turn:
-    def __enter__(self) -> None:
-        if not _AT_ONCE.acquire(timeout=_WAIT_S):
-            raise TooMany("passwords")
+@contextmanager
+def turn() -> Iterator[None]:
+    """One of the two places at which passwords are worked on.
 
-    def __exit__(self, *_: object) -> None:
+    Raises:
+        TooMany: none came free in time.
+    """
+    if not _AT_ONCE.acquire(timeout=_WAIT_S):
+        raise TooMany("passwords")
+    try:
+        yield
+    finally:
         _AT_ONCE.release()
 
 
