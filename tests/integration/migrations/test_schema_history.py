@@ -1,0 +1,63 @@
+"""One history: up, down, up; models and migrated database agree; a broken revision leaves nothing."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+import sqlalchemy as sa
+from alembic.script import ScriptDirectory
+
+from core.database import Base, Database
+from migrations.run import check, configuration, downgrade, upgrade
+from tests.integration.booking.town import build_town
+from tests.servers.postgres import PostgresServer
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def empty_url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
+    """A database without any table."""
+    if request.param == "sqlite":
+        yield f"sqlite:///{tmp_path / 'empty.sqlite3'}"
+        return
+    server: PostgresServer = request.getfixturevalue("postgres_server")
+    name = f"kaiho_empty_{tmp_path.name.replace('-', '_')[:20].lower()}"
+    server.drop(name)
+    yield server.create(name)
+    server.drop(name)
+
+
+def tables(url: str) -> set[str]:
+    """Tables there are."""
+    database = Database(url)
+    try:
+        return set(sa.inspect(database.engine).get_table_names()) - {"alembic_version"}
+    finally:
+        database.dispose()
+
+
+def test_the_history_has_one_head() -> None:
+    assert len(ScriptDirectory.from_config(configuration("sqlite://")).get_heads()) == 1
+
+
+def test_up_down_up_with_rows_loaded_ends_where_the_models_are(empty_url: str) -> None:
+    upgrade(empty_url)
+    check(empty_url)
+    database = Database(empty_url)
+    build_town(database)
+    database.dispose()
+    downgrade(empty_url, "base")
+    assert tables(empty_url) == set()
+    upgrade(empty_url)
+    check(empty_url)
+    assert tables(empty_url) == set(Base.metadata.tables)
+
+
+def test_an_upgrade_that_breaks_leaves_the_database_as_it_was(empty_url: str) -> None:
+    database = Database(empty_url)
+    with database.transaction() as session:
+        # The last table of the revision is there already: everything before it must be undone.
+        session.execute(sa.text("CREATE TABLE claim (id INTEGER)"))
+    database.dispose()
+    with pytest.raises(sa.exc.DBAPIError):
+        upgrade(empty_url)
+    assert tables(empty_url) == {"claim"}

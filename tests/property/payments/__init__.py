@@ -1,0 +1,1 @@
+"""Money under any order of events."""

@@ -1,0 +1,209 @@
+"""Whatever order payers, clocks, faults, crashes and loops come in, the promises about money hold."""
+
+import tempfile
+from collections.abc import Callable
+from contextlib import suppress
+from datetime import datetime
+from uuid import UUID
+
+import pytest
+from hypothesis import HealthCheck, Phase, settings
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule, run_state_machine_as_test
+
+from core.database import Base, Database
+from core.errors import KaihoError
+from core.ids import new_id
+from payments import queries
+from payments.models import LedgerEntry, Payment, PaymentItem, Refund, WebhookEvent
+from payments.remote import RefundStatus, RemoteSession, SessionStatus
+from payments.states import CAN_CAPTURE, PaymentState
+from tests.integration.payments.conftest import START, Notes, StoppedClock, Till
+from tests.integration.payments.stripe_double import Killed, StripeDouble
+
+TABLES = [kind.__table__ for kind in (Payment, PaymentItem, Refund, LedgerEntry, WebhookEvent)]
+CALLS = ["create_session", "expire_session", "read_session", "find_session", "create_refund", "read_refund"]
+FAULTS = ["down", "timeout_before", "timeout_after", "stored_before", "stored_after"]
+KEYED = ("create_session", "expire_session", "create_refund")
+
+
+TOWN_SETTINGS = settings(
+    max_examples=40,
+    stateful_step_count=30,
+    deadline=None,
+    database=None,
+    phases=[Phase.generate],
+    suppress_health_check=list(HealthCheck),
+)
+
+
+class Town(RuleBasedStateMachine):
+    """Two reservations, one till, and everything that can happen to it."""
+
+    stripe_kind = StripeDouble
+
+    @initialize()
+    def open_the_till(self) -> None:
+        self.folder = tempfile.TemporaryDirectory(prefix="kaiho-till-")
+        self.database = Database(f"sqlite:///{self.folder.name}/till.sqlite3")
+        Base.metadata.create_all(self.database.engine, tables=TABLES)  # type: ignore[arg-type]
+        clock = StoppedClock()
+        self.till = Till(self.database, clock, self.stripe_kind(clock), Notes())
+        self.references = [new_id(START) for _ in range(2)]
+
+    @rule(which=st.integers(0, 1))
+    def tap_pay(self, which: int) -> None:
+        with suppress(KaihoError, Killed):
+            self.till.open(self.till.start(self.references[which]))
+
+    @rule(which=st.integers(0, 9), is_wrong=st.sampled_from([False, False, False, True]))
+    def card_is_charged(self, which: int, *, is_wrong: bool) -> None:
+        payable = self._payable()
+        if payable:
+            self.till.stripe.pay(payable[which % len(payable)], amount=1 if is_wrong else None)
+
+    @rule(which=st.integers(0, 1))
+    def payer_returns(self, which: int) -> None:
+        for line in self._attempts(self.references[which]):
+            with suppress(Killed):
+                self.till.settle_one(line.payment_id)
+
+    @rule(which=st.integers(0, 1))
+    def booking_gives_up(self, which: int) -> None:
+        self.till.close(self.references[which])
+
+    @rule(which=st.integers(0, 1), cause=st.sampled_from(["cancelled", "revoked"]))
+    def booking_owes(self, which: int, cause: str) -> None:
+        with suppress(KaihoError):
+            self.till.owe(self.references[which], 700, cause)
+
+    @rule(loop=st.sampled_from(["settle", "expire", "send", "poll"]))
+    def a_loop_runs(self, loop: str) -> None:
+        run: Callable[[], int] = getattr(self.till, loop)
+        with suppress(Killed):
+            run()
+
+    @rule(seconds=st.sampled_from([1, 20, 95, 200, 700, 4000, 90_000]))
+    def time_passes(self, seconds: int) -> None:
+        self.till.clock.advance(seconds=seconds)
+
+    @rule(call=st.sampled_from(CALLS), fault=st.sampled_from(FAULTS))
+    def stripe_will_fail(self, call: str, fault: str) -> None:
+        if call in KEYED or not fault.startswith("stored"):
+            self.till.stripe.faults[call].append(fault)
+
+    @rule(call=st.sampled_from(CALLS), is_after=st.booleans())
+    def we_will_be_killed(self, call: str, *, is_after: bool) -> None:
+        def die() -> None:
+            raise Killed
+
+        hooks = self.till.stripe.after if is_after else self.till.stripe.before
+        hooks[call].append(die)
+
+    @rule(status=st.sampled_from(list(RefundStatus)))
+    def next_refund_will_end(self, status: RefundStatus) -> None:
+        self.till.stripe.refund_outcomes.append(status)
+
+    @invariant()
+    def at_most_one_page_can_be_paid_per_reservation(self) -> None:
+        owners = [self._reference_of(session_id) for session_id in self._payable()]
+        assert len(owners) == len(set(owners))
+
+    @invariant()
+    def what_is_released_cannot_be_paid(self) -> None:
+        for session_id in self._payable():
+            remote = self.till.stripe.sessions[session_id].remote
+            assert remote.payment_id is not None
+            assert self.till.state(remote.payment_id) in CAN_CAPTURE
+
+    @invariant()
+    def no_more_goes_back_than_came_in(self) -> None:
+        stripe = self.till.stripe
+        for kept in stripe.sessions.values():
+            if kept.remote.status == SessionStatus.PAID:
+                assert stripe.refunded(str(kept.remote.payment_intent_id)) <= kept.remote.amount
+
+    @invariant()
+    def each_payment_is_told_at_most_once(self) -> None:
+        told = [reference for reference, _ in self.till.notes.settled]
+        assert len(told) == len(set(told))
+
+    def teardown(self) -> None:
+        """Faults end, time passes, loops run: nothing stays open and the books agree with Stripe's."""
+        till, stripe = self.till, self.till.stripe
+        for planned in (stripe.faults, stripe.before, stripe.after):
+            planned.clear()
+        stripe.refund_outcomes.clear()
+        for _ in range(8):
+            for name in stripe.refunds:
+                if stripe.refunds[name].remote.status == RefundStatus.PENDING:
+                    stripe.finish_refund(name, RefundStatus.SUCCEEDED)
+            till.clock.advance(hours=25)
+            for loop in (till.expire, till.settle, till.send, till.poll):
+                loop()
+        self._compare_with_stripe()
+        self.database.dispose()
+        self.folder.cleanup()
+
+    def _compare_with_stripe(self) -> None:
+        till, stripe = self.till, self.till.stripe
+        assert self._payable() == []
+        states = {line.payment_id: line.state for one in self.references for line in self._attempts(one)}
+        assert set(states.values()) <= {
+            PaymentState.SETTLED,
+            PaymentState.EXPIRED,
+            PaymentState.MISMATCHED,
+        }
+        captured = back = 0
+        for kept in stripe.sessions.values():
+            if kept.remote.status != SessionStatus.PAID:
+                continue
+            assert kept.remote.payment_id is not None
+            is_right = kept.remote.amount == 1500
+            assert states[kept.remote.payment_id] == (
+                PaymentState.SETTLED if is_right else PaymentState.MISMATCHED
+            )
+            captured += kept.remote.amount
+            back += stripe.refunded(str(kept.remote.payment_intent_id))
+            if not is_right:
+                assert stripe.refunded(str(kept.remote.payment_intent_id)) == kept.remote.amount
+        balances = till.balances()
+        assert balances.get("stripe_balance", 0) == captured - back
+        assert balances.get("refunds_payable", 0) == 0
+
+    def _payable(self) -> list[str]:
+        now = self.till.clock.now()
+        open_ones = self.till.stripe.payable()
+        return [name for name in open_ones if self.till.stripe.sessions[name].expires_at > now]
+
+    def _reference_of(self, session_id: str) -> UUID:
+        payment_id = self.till.stripe.sessions[session_id].remote.payment_id
+        assert payment_id is not None
+        return self.till.payment(payment_id).items[0].reference
+
+    def _attempts(self, reference: UUID) -> list[queries.AttemptLine]:
+        with self.database.reading() as session:
+            return queries.attempts_of(session, references=[reference])
+
+
+TestAnyOrderOfEvents = Town.TestCase
+TestAnyOrderOfEvents.settings = TOWN_SETTINGS
+
+
+class Blind(StripeDouble):
+    """A Stripe whose listings hide what is there."""
+
+    def find_session(self, payment_id: UUID, *, created_after: datetime) -> RemoteSession | None:
+        super().find_session(payment_id, created_after=created_after)
+        return None
+
+
+class BlindTown(Town):
+    """The same town, where a lost answer cannot be found again."""
+
+    stripe_kind = Blind
+
+
+def test_control_where_a_listing_lies_the_machine_finds_a_released_page_that_can_be_paid() -> None:
+    with pytest.raises(AssertionError):
+        run_state_machine_as_test(BlindTown, settings=settings(TOWN_SETTINGS, max_examples=300))
