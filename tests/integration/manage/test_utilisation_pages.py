@@ -116,6 +116,15 @@ def test_kinds_of_space_are_counted_apart(manage: Manage, desk: FlaskClient) -> 
     assert 'class="heat-figure' not in ground
 
 
+def test_links_keep_month_kind_and_view_but_for_what_they_change(desk: FlaskClient) -> None:
+    page = desk.get(f"{PAGE}?month={OCTOBER}&kind=gym&view=booked").get_data(as_text=True)
+    assert f'href="{PAGE}.csv?month=2026-10&amp;kind=gym&amp;view=booked"' in page
+    assert 'href="?month=2026-09&amp;kind=gym&amp;view=booked"' in page
+    assert 'href="?month=2026-11&amp;kind=gym&amp;view=booked"' in page
+    assert 'href="?month=2026-10&amp;kind=gym&amp;view=used"' in page
+    assert 'href="?month=2026-10&amp;view=booked"' in page, "all kinds of space"
+
+
 def test_the_file_is_what_spreadsheets_open(desk: FlaskClient) -> None:
     answer = desk.get(f"{PAGE}.csv?month={OCTOBER}")
     assert answer.data.startswith(b"\xef\xbb\xbf")
