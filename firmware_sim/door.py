@@ -1,5 +1,6 @@
 """A door: the pure core, and hands and ears around it."""
 
+import logging
 import threading
 from collections import deque
 from collections.abc import Callable
@@ -42,7 +43,10 @@ from firmware_sim.flash import Flash
 from firmware_sim.mqtt import Wire
 from firmware_sim.provision import Provision
 
+log = logging.getLogger("firmware_sim")
+
 JOURNAL = 60
+RESTART_S = 10.0
 PACE_S = 0.06
 """Between two keys of `type_in`: quicker than a finger, slow enough for the contact that the first starts."""
 
@@ -87,6 +91,8 @@ class Door:
             try:
                 while self._waiting:
                     self._step(self._waiting.popleft())
+            except OSError as problem:
+                self._reset(problem)
             finally:
                 self._working = False
             self.changed.notify_all()
@@ -146,6 +152,15 @@ class Door:
         wire, self._wire = self._wire, None
         if wire is not None:
             wire.close()
+
+    def _reset(self, problem: OSError) -> None:
+        """Flash that cannot be written: forget what is not in it, stay shut, start over a little later."""
+        log.error("flash.write_failed lock=%s %s", self.provision.lock, problem.strerror)
+        self._waiting.clear()
+        self._hang_up()
+        self.state = factory_state(self.provision.lock, self.provision.root, self.provision.code_root)
+        self.shown = Show("dark", "off", 0)
+        self.wake_at = mono_s() + RESTART_S
 
     def start(self) -> None:
         """Put the battery in, unless it was pulled before."""
@@ -212,7 +227,10 @@ class Door:
         self.feed(SyncAsked())
 
     def tick(self) -> None:
-        self.feed(Tick())
+        if self.state.powered:
+            self.feed(Tick())
+        else:
+            self.start()
 
     def press(self, key: str) -> None:
         """One key: 0-9, # for 確定, * for 訂正."""

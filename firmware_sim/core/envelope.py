@@ -13,7 +13,7 @@ class Refused(Exception):
     """An envelope that changes nothing; `old_epoch` tells a replay of an earlier MAC epoch from the rest."""
 
     def __init__(self, reason: str, old_epoch: bool = False) -> None:
-        Exception.__init__(self, reason)
+        super().__init__(reason)
         self.old_epoch = old_epoch
 
 
@@ -42,7 +42,7 @@ def decode(text: str) -> bytes:
         if mark not in ALPHABET:
             raise ValueError("not base64url")
     padded = text.replace("-", "+").replace("_", "/") + "=" * (-len(text) % 4)
-    data = binascii.a2b_base64(padded)
+    data = binascii.a2b_base64(padded.encode())
     if encode(data) != text:
         raise ValueError("not canonical base64url")
     return data

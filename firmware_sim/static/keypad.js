@@ -26,7 +26,7 @@
     find("log").replaceChildren(...log.map((line) => {
       const item = document.createElement("li");
       const time = document.createElement("time");
-      time.textContent = when(line.at);
+      time.textContent = line.event.clock_quality === "unknown" ? "時計不明" : when(line.at);
       const text = document.createElement("span");
       text.textContent = line.text;
       item.append(time, text);
