@@ -11,7 +11,7 @@ setup:
 	@deploy/setup
 
 demo: setup
-	@$(bin)/kaiho demo $(ARGS)
+	@exec $(bin)/kaiho demo $(ARGS)
 
 test: check-tools lint
 	@$(bin)/python -m pytest -n 2 --dist worksteal -q $(ARGS)
@@ -23,10 +23,18 @@ bench: check-tools
 check-tools:
 	@deploy/setup tests
 
-lint: setup
+# `make -k lint` goes on after a failure and shows everything at once.
+lint: style types imports
+
+.PHONY: style types imports
+style: setup
 	$(bin)/ruff check .
-	$(bin)/ruff format --check .
+	$(bin)/ruff format --check --quiet .
+
+types: setup
 	$(bin)/mypy
+
+imports: setup
 	$(bin)/lint-imports
 
 clean:
