@@ -1,6 +1,6 @@
 """What is free: by day, by month, as masks. Few statements, however many rows; agrees with what is held."""
 
-from datetime import date, timedelta
+from datetime import date, datetime, timedelta
 
 import pytest
 
@@ -15,7 +15,7 @@ from tests.integration.booking.test_holding import counted
 from tests.integration.booking.town import DAY, NOW, Town, at, window
 
 
-def statuses(town: Town, offering: int, *, day: date = DAY, now=NOW) -> list[str]:
+def statuses(town: Town, offering: int, *, day: date = DAY, now: datetime = NOW) -> list[str]:
     """Status of each band of an offering, through both views."""
     with town.database.reading() as session:
         found = of_day(session, municipality_id=town.municipality_id, day=day, now=now)

@@ -1,5 +1,6 @@
 """The catalogue: a constant number of queries, kept by version, never older than the transaction."""
 
+from collections.abc import Callable
 from datetime import date
 
 import pytest
@@ -67,7 +68,7 @@ def change_name(town: Town) -> FacilityName:
 
 def test_every_change_of_the_catalogue_raises_its_version(town: Town) -> None:
     m = town.municipality_id
-    new = [
+    new: list[Callable[[], object]] = [
         lambda: CalendarDay(municipality_id=m, day=date(2030, 1, 1), kind="closed", name="x"),
         lambda: Facility(municipality_id=m, slug="y", stage="sample"),
         lambda: change_name(town),

@@ -80,8 +80,8 @@ def test_the_sample_gym_is_open_around_the_clock_on_every_kind_of_day(database: 
         school = places.facilities(NOW.date())[3]
         assert places.bands(school.offerings[0].id, date(2027, 1, 1)) == []
         assert len(places.bands(school.offerings[0].id, date(2026, 11, 24))) == 2
-        day = of_day(session, municipality_id=town, day=NOW.date(), now=NOW)
-        assert day.facilities[0].offerings[0].free_count == 15
+        today = of_day(session, municipality_id=town, day=NOW.date(), now=NOW)
+        assert today.facilities[0].offerings[0].free_count == 15
 
 
 def test_sample_people_sign_in_and_only_some_groups_may_book(database: Database) -> None:

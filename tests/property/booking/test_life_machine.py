@@ -9,7 +9,14 @@ from uuid import UUID
 import sqlalchemy as sa
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
-from hypothesis.stateful import Bundle, RuleBasedStateMachine, invariant, multiple, rule
+from hypothesis.stateful import (
+    Bundle,
+    MultipleResults,
+    RuleBasedStateMachine,
+    invariant,
+    multiple,
+    rule,
+)
 
 from booking.places import closures
 from booking.reservations import deadlines, door, money
@@ -18,6 +25,7 @@ from booking.reservations.models import Claim, Reservation, State
 from booking.reservations.states import CLAIMING, OPEN
 from core.database import Database
 from core.errors import Refused
+from core.window import Window
 from locks.models import Grant
 from migrations.run import upgrade
 from payments.models import Payment, Refund
@@ -52,7 +60,7 @@ class LifeMachine(RuleBasedStateMachine):
         wanted=st.sampled_from(WINDOWS),
         group=st.sampled_from(["general", "youth"]),
     )
-    def hold(self, offering: str, wanted, group: str):
+    def hold(self, offering: str, wanted: Window, group: str) -> UUID | MultipleResults[UUID]:
         """A group tries to hold a window."""
         try:
             return self.town.held(
@@ -111,7 +119,7 @@ class LifeMachine(RuleBasedStateMachine):
             door.access_opened(session, holder=reservation, at=self.now, offline=False, now=self.now)
 
     @rule(wanted=st.sampled_from(WINDOWS))
-    def close_the_gym(self, wanted) -> None:
+    def close_the_gym(self, wanted: Window) -> None:
         """Staff close it, and open it again."""
         actor = self.town.staff
         with self.database.transaction() as session:
@@ -169,13 +177,8 @@ class LifeMachine(RuleBasedStateMachine):
     def money_is_with_a_slot_or_on_its_way_back(self) -> None:
         """Nobody is charged without a slot, unless the rule as sold says so."""
         with self.database.reading() as session:
-            back = dict(
-                session.execute(
-                    sa.select(Refund.payment_id, sa.func.sum(Refund.amount_yen)).group_by(Refund.payment_id)
-                )
-                .tuples()
-                .all()
-            )
+            sums = sa.select(Refund.payment_id, sa.func.sum(Refund.amount_yen)).group_by(Refund.payment_id)
+            back = {row[0]: row[1] for row in session.execute(sums)}
             for payment in session.scalars(sa.select(Payment).where(Payment.state == PaymentState.SETTLED)):
                 reservation = session.get_one(Reservation, payment.items[0].reference)
                 if reservation.state in (State.EXPIRED, State.REVOKED, State.REJECTED):
@@ -214,6 +217,6 @@ def migrated_file() -> Path:
 
 
 LifeMachine.TestCase.settings = settings(
-    max_examples=25, stateful_step_count=20, deadline=None, suppress_health_check=list(HealthCheck)
+    max_examples=15, stateful_step_count=20, deadline=None, suppress_health_check=list(HealthCheck)
 )
 TestLifeOfReservations = LifeMachine.TestCase

@@ -3,7 +3,7 @@
 import tempfile
 from collections.abc import Callable
 from contextlib import suppress
-from datetime import datetime
+from dataclasses import replace
 from uuid import UUID
 
 import pytest
@@ -16,7 +16,7 @@ from core.errors import KaihoError
 from core.ids import new_id
 from payments import queries
 from payments.models import LedgerEntry, Payment, PaymentItem, Refund, WebhookEvent
-from payments.remote import RefundStatus, RemoteSession, SessionStatus
+from payments.remote import RefundOrder, RefundStatus, RemoteRefund, RemoteSession, SessionStatus
 from payments.states import CAN_CAPTURE, PaymentState
 from tests.integration.payments.conftest import START, Notes, StoppedClock, Till
 from tests.integration.payments.stripe_double import Killed, StripeDouble
@@ -77,28 +77,30 @@ class Town(RuleBasedStateMachine):
         with suppress(KaihoError):
             self.till.owe(self.references[which], 700, cause)
 
-    @rule(loop=st.sampled_from(["settle", "expire", "send", "poll"]))
-    def a_loop_runs(self, loop: str) -> None:
-        run: Callable[[], int] = getattr(self.till, loop)
-        with suppress(Killed):
-            run()
-
-    @rule(seconds=st.sampled_from([1, 20, 95, 200, 700, 4000, 90_000]))
-    def time_passes(self, seconds: int) -> None:
+    @rule(seconds=st.sampled_from([0, 1, 21, 95, 200, 601, 4000, 90_000]))
+    def a_worker_ticks_after(self, seconds: int) -> None:
         self.till.clock.advance(seconds=seconds)
+        for loop in self._loops():
+            with suppress(Killed):
+                loop()
 
-    @rule(call=st.sampled_from(CALLS), fault=st.sampled_from(FAULTS))
-    def stripe_will_fail(self, call: str, fault: str) -> None:
-        if call in KEYED or not fault.startswith("stored"):
-            self.till.stripe.faults[call].append(fault)
+    @rule(loop=st.integers(0, 3))
+    def a_second_worker_runs(self, loop: int) -> None:
+        with suppress(Killed):
+            self._loops()[loop]()
 
-    @rule(call=st.sampled_from(CALLS), is_after=st.booleans())
-    def we_will_be_killed(self, call: str, *, is_after: bool) -> None:
+    @rule(call=st.sampled_from(CALLS), fault=st.sampled_from([*FAULTS, "killed_before", "killed_after"]))
+    def the_next_call_goes_wrong(self, call: str, fault: str) -> None:
         def die() -> None:
             raise Killed
 
-        hooks = self.till.stripe.after if is_after else self.till.stripe.before
-        hooks[call].append(die)
+        stripe = self.till.stripe
+        if fault == "killed_before":
+            stripe.before[call] = [die]
+        elif fault == "killed_after":
+            stripe.after[call] = [die]
+        elif call in KEYED or not fault.startswith("stored"):
+            stripe.faults[call] = [fault]
 
     @rule(status=st.sampled_from(list(RefundStatus)))
     def next_refund_will_end(self, status: RefundStatus) -> None:
@@ -139,7 +141,7 @@ class Town(RuleBasedStateMachine):
                 if stripe.refunds[name].remote.status == RefundStatus.PENDING:
                     stripe.finish_refund(name, RefundStatus.SUCCEEDED)
             till.clock.advance(hours=25)
-            for loop in (till.expire, till.settle, till.send, till.poll):
+            for loop in self._loops():
                 loop()
         self._compare_with_stripe()
         self.database.dispose()
@@ -171,6 +173,9 @@ class Town(RuleBasedStateMachine):
         assert balances.get("stripe_balance", 0) == captured - back
         assert balances.get("refunds_payable", 0) == 0
 
+    def _loops(self) -> list[Callable[[], int]]:
+        return [self.till.expire, self.till.settle, self.till.send, self.till.poll]
+
     def _payable(self) -> list[str]:
         now = self.till.clock.now()
         open_ones = self.till.stripe.payable()
@@ -190,20 +195,42 @@ TestAnyOrderOfEvents = Town.TestCase
 TestAnyOrderOfEvents.settings = TOWN_SETTINGS
 
 
-class Blind(StripeDouble):
-    """A Stripe whose listings hide what is there."""
+class Careless(StripeDouble):
+    """A Stripe that says a page is expired and leaves it open: the same as not asking it at all."""
 
-    def find_session(self, payment_id: UUID, *, created_after: datetime) -> RemoteSession | None:
-        super().find_session(payment_id, created_after=created_after)
-        return None
-
-
-class BlindTown(Town):
-    """The same town, where a lost answer cannot be found again."""
-
-    stripe_kind = Blind
+    def expire_session(self, session_id: str, *, key: str) -> RemoteSession:
+        remote = self.read_session(session_id)
+        is_open = remote.status == SessionStatus.OPEN
+        return replace(remote, status=SessionStatus.EXPIRED) if is_open else remote
 
 
-def test_control_where_a_listing_lies_the_machine_finds_a_released_page_that_can_be_paid() -> None:
+class CarelessTown(Town):
+    """The same town, where courts are released while their pages can be paid."""
+
+    stripe_kind = Careless
+
+
+def test_control_released_without_expiring_the_machine_finds_it() -> None:
     with pytest.raises(AssertionError):
-        run_state_machine_as_test(BlindTown, settings=settings(TOWN_SETTINGS, max_examples=300))
+        run_state_machine_as_test(CarelessTown, settings=TOWN_SETTINGS)
+
+
+class Forgetful(StripeDouble):
+    """A Stripe without idempotency keys, as if each call had a key of its own."""
+
+    def create_refund(self, order: RefundOrder, *, key: str) -> RemoteRefund:
+        return super().create_refund(order, key=f"{key}:{len(self.keys)}")
+
+    def find_refund(self, refund_id: UUID, *, payment_intent_id: str) -> None:
+        super().find_refund(refund_id, payment_intent_id=payment_intent_id)
+
+
+class ForgetfulTown(Town):
+    """The same town, where a repeat is a second refund."""
+
+    stripe_kind = Forgetful
+
+
+def test_control_with_a_new_key_for_each_try_the_machine_finds_it() -> None:
+    with pytest.raises(AssertionError):
+        run_state_machine_as_test(ForgetfulTown, settings=settings(TOWN_SETTINGS, max_examples=200))
