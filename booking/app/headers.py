@@ -1,8 +1,14 @@
 """What every answer says to browsers about trust."""
 
+import gzip
+from http import HTTPStatus
+
 from flask import Flask, Response, request
 
 from core.settings import Settings
+
+_LISTS = {"places.find", "places.find_on", "places.facility", "availability.month", "availability.masks"}
+_WORTH_SHRINKING = 4096
 
 
 def content_policy(settings: Settings) -> str:
@@ -43,7 +49,20 @@ def register(app: Flask, settings: Settings) -> None:
             response.headers.setdefault(name, value)
         if request.endpoint == "static":
             _let_keep(response)
+        elif request.endpoint in _LISTS:
+            _shrink(response)
         return response
+
+
+def _shrink(response: Response) -> None:
+    """Squeeze the long lists for phones; only those, since they hold no token that a length could betray."""
+    response.vary.add("Accept-Encoding")
+    if request.accept_encodings["gzip"] <= 0 or response.status_code != HTTPStatus.OK:
+        return
+    body = response.get_data()
+    if len(body) >= _WORTH_SHRINKING:
+        response.set_data(gzip.compress(body, compresslevel=1, mtime=0))
+        response.headers["Content-Encoding"] = "gzip"
 
 
 def _let_keep(response: Response) -> None:

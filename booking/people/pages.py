@@ -151,6 +151,7 @@ def _device_name() -> str:
         ("Android", "Android"),
         ("Windows", "Windows"),
         ("Macintosh", "Mac"),
+        ("Linux", "Linux"),
     )
     machine = next((name for mark, name in kinds if mark in agent), "その他の端末")
     browsers = (("Edg/", "Edge"), ("Firefox/", "Firefox"), ("Chrome/", "Chrome"), ("Safari/", "Safari"))

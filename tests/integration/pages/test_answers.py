@@ -1,5 +1,7 @@
 """What every answer carries, and how errors read."""
 
+import gzip
+
 import pytest
 from flask import Flask
 
@@ -45,6 +47,15 @@ def test_no_page_has_a_script_or_a_style_inside(small_site: Site) -> None:
 
 def test_what_one_person_sees_is_kept_by_no_cache(small_site: Site) -> None:
     assert small_site.resident().get("/reservations").headers["Cache-Control"] == "private, no-cache"
+
+
+def test_long_lists_travel_small_and_pages_with_tokens_as_they_are(small_site: Site) -> None:
+    browser, willing = small_site.resident(), {"Accept-Encoding": "gzip, br"}
+    plain, small = browser.get("/"), browser.get("/", headers=willing)
+    assert gzip.decompress(small.data) == plain.data
+    assert len(small.data) < len(plain.data) / 2
+    assert "Accept-Encoding" in small.headers["Vary"]
+    assert "Content-Encoding" not in browser.get("/sessions", headers=willing).headers
 
 
 def test_a_strange_host_is_refused(small_site: Site) -> None:
