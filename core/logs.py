@@ -23,7 +23,7 @@ _SECRET_KEYS = frozenset(
         "nonce",
     }
 )
-_CODE = re.compile(r"(?<![\w.:-])(?:\d{8}|\d{10})(?![\w.:-])")
+_CODE = re.compile(r"(?<![\w.:-])(?:\d{8}|\d{10})(?![\w:-]|\.\w)", re.ASCII)
 """A door code or staff code standing alone; instants and ids are written with other characters around."""
 _SECRET_TEXT = re.compile(r"\b(?:sk|rk|whsec)_[A-Za-z0-9_]+|\beyJ[\w-]+\.[\w-]+\.[\w-]+")
 
