@@ -13,6 +13,9 @@ from booking.reservations.refusals import (
 from core.clock import civil_day
 from core.window import Window
 
+_LAST_GRANULE = 1 << 22
+"""In the year 2209; far beyond it `datetime` has no answer."""
+
 
 def window_of(first: int, length: int) -> Window:
     """The window that a page's `?start=` and `length=` name.
@@ -20,7 +23,7 @@ def window_of(first: int, length: int) -> Window:
     Raises:
         Misaligned: numbers that name none.
     """
-    if not 0 < length <= GRANULES_A_DAY or not 0 <= first < 1 << 31:
+    if not 0 < length <= GRANULES_A_DAY or not 0 <= first < _LAST_GRANULE:
         raise Misaligned(f"{first}+{length}")
     return Window.of_granules(first, length)
 
