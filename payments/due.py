@@ -17,6 +17,7 @@ from sqlalchemy.orm import Session
 
 from core.clock import Clock
 from core.database import Database, retrying
+from core.errors import KaihoError
 from core.ids import jitter
 from payments.errors import StripeUnavailable
 from payments.models import Payment, Refund
@@ -62,9 +63,7 @@ def run(database: Database, clock: Clock, loop: Loop[Row, Taken]) -> int:
         try:
             loop.finish(taken)
         except Exception as error:
-            log.warning(
-                "due_row_put_off", table=loop.kind.__tablename__, id=str(row_id), error=str(error)[:200]
-            )
+            log.warning("due_row_put_off", table=loop.kind.__tablename__, id=str(row_id), error=_told(error))
             fail(database, clock, loop.kind, row_id, error)
             if isinstance(error, StripeUnavailable):
                 return count + 1
@@ -110,10 +109,16 @@ def give_back(row: Payment | Refund, *, due_at: datetime) -> None:
 def put_off(row: Payment | Refund, error: Exception, *, now: datetime) -> None:
     """After a failure: 5 s, doubling up to 5 minutes, spread so that rows do not come back together."""
     row.attempts += 1
-    row.last_error = f"{type(error).__name__}: {error}"[:200]
+    row.last_error = _told(error)
     wait = min(timedelta(seconds=5 * 2 ** min(row.attempts - 1, 10)), _LONGEST_WAIT)
     row.next_due_at = now + wait * (0.75 + 0.5 * jitter())
     row.leased_until = None
+
+
+def _told(error: Exception) -> str:
+    """What may be kept of an error: the words of a foreign one can hold a row's values."""
+    detail = f": {error}" if isinstance(error, KaihoError) else ""
+    return f"{type(error).__name__}{detail}"[:200]
 
 
 def _begin_next(database: Database, clock: Clock, loop: Loop[Row, Taken]) -> tuple[UUID, Taken | None] | None:
