@@ -108,7 +108,10 @@ class BrokerClient(Generic[T]):
         if expires_s is not None:
             properties.MessageExpiryInterval = expires_s
         sent = self._client.publish(topic, payload, qos=_QOS, retain=retain, properties=properties)
+        if sent.rc == MQTTErrorCode.MQTT_ERR_QUEUE_SIZE:
+            return False
         with self._mutex:
+            # Also where the connection has just gone: the library keeps the message for the next one.
             self._waiting[sent.mid] = tells
         return sent.rc == MQTTErrorCode.MQTT_ERR_SUCCESS
 

@@ -44,7 +44,12 @@ def require_sellable(
     }
     points: dict[int, Any] = {}
     next_revs: dict[tuple[int, int], int] = {}
-    for row in session.execute(_what_locks_hold(access_point_ids, courts, list(starts))):
+    asked = {
+        "points": sorted(set(access_point_ids)),
+        "courts": sorted(set(courts)),
+        "granules": list(starts),
+    }
+    for row in session.execute(_WHAT_LOCKS_HOLD, asked):
         points[row.id] = row
         if row.granule is not None:
             next_revs[row.id, row.granule] = row.rev + 1
@@ -81,24 +86,25 @@ def is_derivable(starts: Offer, floors: Offer, *, granule: int, length: int, lan
     return bool(lengths >> length & 1) and floor <= rev <= floor + LOOK_AHEAD
 
 
-def _what_locks_hold(
-    access_point_ids: Sequence[int], courts: Sequence[int], granules: Sequence[int]
-) -> sa.Select[Any]:
+def _what_locks_hold() -> sa.Select[Any]:
     """One row for each access point and start that has grants there (one without, else), with the highest
     rev.
     """
+    points: sa.BindParameter[Any] = sa.bindparam("points", expanding=True)
+    courts: sa.BindParameter[Any] = sa.bindparam("courts", expanding=True)
+    granules: sa.BindParameter[Any] = sa.bindparam("granules", expanding=True)
     lane = (
         sa.select(sa.func.min(CodeGroupLane.lane))
         .where(
             CodeGroupLane.code_group_id == AccessPoint.code_group_id,
-            CodeGroupLane.court_ref.in_(sorted(set(courts))),
+            CodeGroupLane.court_ref.in_(courts),
         )
         .correlate(AccessPoint)
         .scalar_subquery()
     )
     point = (
         sa.select(AccessPoint.id, AccessPoint.code_group_id, lane.label("lane"))
-        .where(AccessPoint.id.in_(sorted(set(access_point_ids))))
+        .where(AccessPoint.id.in_(points))
         .subquery()
     )
     used = (
@@ -128,3 +134,7 @@ def _what_locks_hold(
         .outerjoin(LockOffer, LockOffer.lock_id == Lock.id)
         .outerjoin(used, sa.and_(used.c.code_group_id == point.c.code_group_id, used.c.lane == point.c.lane))
     )
+
+
+_WHAT_LOCKS_HOLD = _what_locks_hold()
+"""Made once: making it costs a hold more than running it."""

@@ -7,7 +7,6 @@ from typing import Any
 from uuid import UUID
 
 import pytest
-import sqlalchemy as sa
 from sqlalchemy import event
 from sqlalchemy.orm import Session
 
@@ -18,6 +17,7 @@ from core.window import Window, granule_of
 from locks import contact, grants
 from locks.callbacks import Callbacks, Sellable
 from locks.contact import Answer
+from locks.errors import NotSellable
 from locks.installation import add_access_point, add_lock
 from locks.keys import give_keyring
 from tests.integration.locks.door import Door
@@ -131,7 +131,7 @@ class School:
                 grants.require_sellable(
                     session, access_point_ids=[self.gym], courts=courts, window=window, now=self.now
                 )
-            except grants.NotSellable:
+            except NotSellable:
                 return False
         return True
 
@@ -158,11 +158,11 @@ class School:
                 return welcome
         raise AssertionError("the lock never held the newest version")
 
-    def rows(self, statement: sa.Select[Any]) -> list[Any]:
+    def rows(self, statement: Any) -> list[Any]:
         with self.database.reading() as session:
             return list(session.execute(statement))
 
-    def one(self, statement: sa.Select[Any]) -> Any:
+    def one(self, statement: Any) -> Any:
         with self.database.reading() as session:
             return session.scalars(statement).one()
 

@@ -55,12 +55,12 @@ def test_no_octet_of_a_good_message_can_be_changed(place: int, change: int) -> N
 @given(st.dictionaries(st.sampled_from(sorted(golden.sets()[0]["hello"])), JSON, max_size=3))
 def test_any_signed_payload_is_read_or_refused_and_never_crashes(changes: dict[str, Any]) -> None:
     claims = {**golden.sets()[0]["hello"], **changes}
+    outcome: object
     try:
-        hello = hello_of(Opened(claims, b"", 0))
-    except BadMessage as error:
-        assert error.why in ("bad_payload", "unsupported")
-    else:
-        assert hello.n == claims["n"]
+        outcome = hello_of(Opened(claims, b"", 0)).n
+    except BadMessage as refused:
+        outcome = refused.why
+    assert outcome in (claims["n"], "bad_payload", "unsupported")
 
 
 @given(STARTS)

@@ -57,7 +57,8 @@ class Town(RuleBasedStateMachine):
         self.school.contact(self.door)
         with self.database.reading() as session:
             told = standing.standings_of(session, holders=self.live, now=self.school.now)
-        assert set(told.values()) <= {standing.Standing.ON_THE_LOCK}
+        # Told, or over: a visit leaves nothing pending.
+        assert set(told.values()) <= {standing.Standing.ON_THE_LOCK, standing.Standing.GONE}
 
     @rule(hours=st.integers(1, 5))
     def wait(self, hours: int) -> None:
@@ -94,5 +95,5 @@ class Town(RuleBasedStateMachine):
 
 TestTown = Town.TestCase
 TestTown.settings = settings(
-    max_examples=15, stateful_step_count=20, deadline=None, suppress_health_check=list(HealthCheck)
+    max_examples=8, stateful_step_count=12, deadline=None, suppress_health_check=list(HealthCheck)
 )

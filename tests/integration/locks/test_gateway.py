@@ -1,0 +1,336 @@
+"""The gateway on a real Mosquitto: contacts, publications, and what the broker must not be able to spoil."""
+
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+from time import monotonic
+
+import pytest
+import sqlalchemy as sa
+from pydantic import SecretStr
+
+from core.clock import SystemClock
+from core.database import Database
+from locks import broker as broker_files
+from locks import standing
+from locks.broker_client import MqttSettings
+from locks.callbacks import Callbacks
+from locks.gateway import Gateway
+from locks.installation import add_access_point
+from locks.models import Lock, LockEvent, QuarantinedMessage
+from locks.standing import Standing
+from tests.integration.locks.conftest import School
+from tests.integration.locks.door import Door
+from tests.integration.locks.wired_door import Refused, wired
+from tests.servers.broker import Mosquitto
+from tests.servers.loopback import eventually
+
+
+@contextmanager
+def running(school: School, broker: Mosquitto, *, user: str = "") -> Iterator[Gateway]:
+    """A gateway in this process, on the real clock."""
+    gateway = Gateway(
+        school.database,
+        school.keyring,
+        school.callbacks,
+        SystemClock(),
+        MqttSettings(
+            broker.host,
+            broker.port,
+            user or broker.gateway_username,
+            SecretStr("other" if user else broker.gateway_password),
+        ),
+    )
+    thread = threading.Thread(target=gateway.run, name="gateway")
+    thread.start()
+    try:
+        eventually(lambda: gateway.is_connected, what="the gateway's connection")
+        yield gateway
+    finally:
+        gateway.stop()
+        thread.join(15)
+        assert not thread.is_alive()
+
+
+@pytest.fixture
+def school(database: Database) -> School:
+    made = School(database)
+    made.clock.at = SystemClock().now()
+    return made
+
+
+@pytest.fixture
+def gateway(school: School, mosquitto: Mosquitto) -> Iterator[Gateway]:
+    with running(school, mosquitto) as started:
+        yield started
+
+
+def lock_of(school: School, door: Door) -> Lock:
+    found: Lock = school.one(sa.select(Lock).where(Lock.id == door.id))
+    return found
+
+
+def is_published(school: School, door: Door) -> bool:
+    lock = lock_of(school, door)
+    return lock.published_version == lock.desired_version and lock.publish_due_at is None
+
+
+@pytest.mark.usefixtures("gateway")
+def test_a_contact_over_the_broker_ends_with_the_code_on_the_lock(
+    school: School, mosquitto: Mosquitto
+) -> None:
+    door = school.fit()
+    with wired(door, mosquitto) as lock:
+        lock.contact()
+        holder = school.issue(school.slot())
+        started = monotonic()
+        eventually(lock.take_desireds, within_s=6, what="the new version")
+        assert monotonic() - started < 4
+        assert len(door.desired["grants"]) == 1
+        lock.contact()
+    with school.database.reading() as session:
+        told = standing.standings_of(session, holders=[holder], now=SystemClock().now())
+    assert told == {holder: Standing.ON_THE_LOCK}
+
+
+@pytest.mark.usefixtures("gateway")
+def test_a_hello_is_answered_well_before_a_keypad_gives_up(school: School, mosquitto: Mosquitto) -> None:
+    door = school.fit()
+    with wired(door, mosquitto) as lock:
+        lock.contact()
+        took = []
+        for _ in range(5):
+            started = monotonic()
+            lock.contact()
+            took.append(monotonic() - started)
+    assert sorted(took)[2] < 1
+
+
+@pytest.mark.usefixtures("gateway")
+def test_a_lock_that_slept_finds_the_newest_version_retained(school: School, mosquitto: Mosquitto) -> None:
+    door = school.fit()
+    school.issue(school.slot())
+    eventually(lambda: is_published(school, door), what="the publication")
+    with wired(door, mosquitto) as lock:
+        eventually(lock.take_desireds, what="the retained version")
+        assert door.applied == lock_of(school, door).desired_version
+        lock.contact()
+        assert lock_of(school, door).applied_version == door.applied
+
+
+@pytest.mark.usefixtures("gateway")
+def test_forged_and_foreign_messages_over_the_broker_change_nothing(
+    school: School, mosquitto: Mosquitto
+) -> None:
+    door = school.fit()
+    with wired(door, mosquitto) as lock:
+        lock.contact()
+        contact_at = lock_of(school, door).last_contact_at
+        lock.say(door.sign(door.claims(n=99), root=bytes(32)))
+        lock.say(b"\x00 not an envelope")
+        lock.say(b"{}", topic=f"kaiho/v1/locks/{door.id}/up/else")
+        eventually(lambda: len(school.rows(sa.select(QuarantinedMessage.id))) == 3, what="the quarantine")
+        assert lock_of(school, door).last_contact_at == contact_at
+        assert lock_of(school, door).last_n == door.n
+        reasons = {row.why for row in school.rows(sa.select(QuarantinedMessage.why))}
+        assert reasons == {"bad_envelope", "unknown_topic"}
+        # The control: an honest one is heard at once.
+        lock.contact()
+        assert lock_of(school, door).last_contact_at != contact_at
+
+
+@pytest.mark.usefixtures("gateway")
+def test_a_repeated_hello_stores_its_event_once_and_is_not_answered(
+    school: School, mosquitto: Mosquitto
+) -> None:
+    door = school.fit()
+    with wired(door, mosquitto) as lock:
+        lock.contact()
+        door.happens("boot", int(school.now.timestamp()))
+        message = door.hello()
+        for _ in range(3):
+            lock.say(message)
+        assert door.take_welcome(lock.welcomes.get(timeout=6))["ack_seq"] == 1
+        lock.contact()
+        assert lock.welcomes.empty()
+    assert [row.seq for row in school.rows(sa.select(LockEvent.seq))] == [1]
+
+
+def test_an_event_whose_storing_fails_is_not_acknowledged(school: School, mosquitto: Mosquitto) -> None:
+    door = school.fit()
+    school.issue(school.slot(0.5))
+    with running(school, mosquitto), wired(door, mosquitto) as lock:
+        lock.contact()
+        credential = door.desired["grants"][0]
+        door.happens("lock_operation", int(school.now.timestamp()), operation="unlock", credential=credential)
+        school.notes.fails = True
+        lock.say(door.hello())
+        # The next message of the same lock is served after the failed one.
+        lock.say(b"noise")
+        eventually(lambda: school.rows(sa.select(QuarantinedMessage.id)), what="the message after it")
+        assert lock.welcomes.empty()
+        assert school.rows(sa.select(LockEvent.seq)) == []
+        # The control: the same event with a storing that works.
+        school.notes.fails = False
+        assert lock.contact()["ack_seq"] == 1
+    assert [row.seq for row in school.rows(sa.select(LockEvent.seq))] == [1]
+    assert len(school.notes.opened) == 1
+
+
+def test_an_answer_never_leaves_before_the_commit(school: School, mosquitto: Mosquitto) -> None:
+    door = school.fit()
+    held, reached = threading.Event(), threading.Event()
+
+    def slow(*_: object, **__: object) -> None:
+        if not reached.is_set():
+            reached.set()
+            held.wait(10)
+
+    school.callbacks = Callbacks(school.notes.windows, school.notes.access_opened, slow)
+    with running(school, mosquitto), wired(door, mosquitto) as lock:
+        lock.say(door.hello())
+        assert reached.wait(5)
+        assert lock.welcomes.empty()
+        assert lock_of(school, door).last_n == 0
+        held.set()
+        door.take_welcome(lock.welcomes.get(timeout=6))
+        assert lock_of(school, door).last_n == 1
+
+
+def test_a_killed_and_wiped_broker_is_filled_again_without_a_hand(
+    school: School, own_mosquitto: Mosquitto
+) -> None:
+    door = school.fit()
+    with running(school, own_mosquitto) as gateway:
+        eventually(lambda: is_published(school, door), what="the publication")
+        own_mosquitto.kill()
+        own_mosquitto.wipe()
+        eventually(lambda: not gateway.is_connected, what="the loss of the broker")
+        own_mosquitto.start()
+        with wired(door, own_mosquitto) as lock:
+            eventually(lock.take_desireds, within_s=40, what="the republished version")
+        assert door.applied == lock_of(school, door).desired_version
+
+
+def test_without_a_gateway_a_wiped_broker_has_nothing_for_a_lock(
+    school: School, own_mosquitto: Mosquitto
+) -> None:
+    door = school.fit()
+    with running(school, own_mosquitto):
+        eventually(lambda: is_published(school, door), what="the publication")
+    own_mosquitto.stop()
+    own_mosquitto.start()
+    with wired(door, own_mosquitto) as lock:
+        # Retained messages come before the answer to anything said after subscribing.
+        lock.say(b"-")
+        assert lock.take_desireds() == 1
+    own_mosquitto.kill()
+    own_mosquitto.wipe()
+    own_mosquitto.start()
+    with wired(door, own_mosquitto) as lock:
+        lock.say(b"-")
+        assert lock.take_desireds() == 0
+
+
+def test_a_change_made_while_the_broker_was_away_arrives_after_it(
+    school: School, own_mosquitto: Mosquitto
+) -> None:
+    door = school.fit()
+    with running(school, own_mosquitto) as gateway:
+        with wired(door, own_mosquitto) as lock:
+            lock.contact()
+        own_mosquitto.kill()
+        eventually(lambda: not gateway.is_connected, what="the loss of the broker")
+        school.issue(school.slot())
+        own_mosquitto.start()
+        with wired(door, own_mosquitto) as lock:
+            eventually(
+                lambda: lock.take_desireds() and door.desired["grants"], within_s=40, what="the version"
+            )
+
+
+def test_two_gateways_share_the_hellos_and_one_may_stop(school: School, own_mosquitto: Mosquitto) -> None:
+    own_mosquitto.add_gateway("gateway-2", "other")
+    with ExitStack() as stack:
+        doors = [school.fit(_point(school, number)) for number in range(4)]
+        wires = [stack.enter_context(wired(door, own_mosquitto)) for door in doors]
+        with running(school, own_mosquitto):
+            with running(school, own_mosquitto, user="gateway-2"):
+                for _ in range(3):
+                    for lock in wires:
+                        lock.contact()
+            for lock in wires:
+                lock.contact()
+        assert all(lock.welcomes.empty() for lock in wires)
+    assert {lock_of(school, door).applied_version for door in doors} == {1}
+    assert [lock_of(school, door).last_n for door in doors] == [door.n for door in doors]
+
+
+def _point(school: School, number: int) -> int:
+    with school.database.transaction() as session:
+        return add_access_point(
+            session,
+            municipality_id=1,
+            name=f"体育館{number}",
+            kind="door_lock",
+            courts=[1, 2],
+            now=school.now,
+        )
+
+
+def test_a_lock_reads_nobody_elses_messages_and_cannot_speak_for_another(
+    school: School, mosquitto: Mosquitto
+) -> None:
+    door, other = school.fit(), school.fit(_point(school, 1))
+    with (
+        running(school, mosquitto),
+        wired(door, mosquitto) as lock,
+        wired(other, mosquitto, also=("kaiho/v1/locks/+/down/#", "kaiho/#", "#")) as spy,
+    ):
+        lock.contact()
+        spy.say(door.hello(), topic=f"kaiho/v1/locks/{door.id}/up/hello")
+        spy.say(b"x", topic=f"kaiho/v1/locks/{door.id}/down/desired")
+        spy.contact()
+        lock.contact()
+        assert spy.others == []
+        assert lock_of(school, door).last_n == door.n
+        assert school.rows(sa.select(QuarantinedMessage.id)) == []
+
+
+def test_a_user_with_anothers_client_id_does_not_throw_it_off(school: School, mosquitto: Mosquitto) -> None:
+    door, other = school.fit(), school.fit(_point(school, 1))
+    with running(school, mosquitto), wired(door, mosquitto) as lock:
+        lock.contact()
+        with wired(other, mosquitto, client_id=door.id) as intruder:
+            lock.contact()
+            assert lock.client.is_connected()
+            intruder.contact()
+
+
+def own_files(school: School, folder: Path) -> Callable[[], bool]:
+    def write() -> bool:
+        with school.database.reading() as session:
+            return broker_files.write_broker_files(session, folder, {"gateway-1": "gateway-secret"})
+
+    return write
+
+
+def test_the_files_we_write_let_every_lock_in_and_nobody_else(
+    school: School, own_mosquitto: Mosquitto
+) -> None:
+    door = school.fit()
+    own_mosquitto.stop()
+    write = own_files(school, own_mosquitto.folder)
+    assert write()
+    assert not write()
+    own_mosquitto.start()
+    with running(school, own_mosquitto), wired(door, own_mosquitto, is_known=True) as lock:
+        lock.contact()
+    with school.database.transaction() as session:
+        session.execute(sa.update(Lock).values(state="dead"))
+    assert write()
+    own_mosquitto.stop()
+    own_mosquitto.start()
+    with pytest.raises(Refused), wired(door, own_mosquitto, is_known=True):
+        pass
