@@ -59,8 +59,7 @@ def sign_out() -> ResponseReturnValue:
     with writing() as here:
         mine = token_digest(cookie[TOKEN]).hex()
         sessions.revoke(here.session, actor=here.actor, handle=mine, now=here.now)
-    cookie.clear()
-    return redirect("/", code=303)
+    return _leave("/")
 
 
 @pages.get("/sessions")
@@ -79,9 +78,16 @@ def revoke_session(handle: str) -> ResponseReturnValue:
     with writing() as here:
         ended = sessions.revoke(here.session, actor=here.actor, handle=handle, now=here.now)
     if ended == token_digest(cookie[TOKEN]):
-        cookie.clear()
-        return redirect("/sign-in", code=303)
+        return _leave("/sign-in")
     return redirect("/sessions", code=303)
+
+
+def _leave(to: str) -> ResponseReturnValue:
+    """Forget the person on this device, code pages kept for reading offline included."""
+    cookie.clear()
+    answer = make_response(redirect(to, code=303))
+    answer.headers["Clear-Site-Data"] = '"cache", "storage"'
+    return answer
 
 
 def local_path(wanted: str | None) -> str:

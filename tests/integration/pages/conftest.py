@@ -97,7 +97,9 @@ def book(site: Site, client: FlaskClient, wanted: Window | None = None, **change
     return send(client, "/sessions", f"/offerings/{offering}/holds", **fields)
 
 
-def build_site(database: Database, mails: Path | None = None) -> Site:
+def build_site(
+    database: Database, *, mails: Path | None = None, card_page: str = "https://checkout.stripe.com"
+) -> Site:
     """A site over an empty migrated database."""
     town = build_town(database)
     clock = MovedClock()
@@ -109,6 +111,7 @@ def build_site(database: Database, mails: Path | None = None) -> Site:
             cookie_secure=False,
             stripe_webhook_secret=SecretStr("whsec_test"),
             demo_mail_dir=mails,
+            stripe_checkout_host=card_page,
         ),
         database=database,
         keyring=Keyring(bytes(range(32))),
