@@ -10,18 +10,20 @@ from uuid import UUID
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
-from booking.people.models import Account, Group
+from booking.people.models import Account, Group, Member, Role
 from booking.places.catalogue import catalogue
 from booking.places.entries import Catalogue
 from booking.places.models import Closure
 from booking.reservations.confirm import due_after
 from booking.reservations.models import Channel, Claim, Reservation, State
-from core.clock import start_of_day
+from core.clock import civil_day, fiscal_year, start_of_day
 from core.window import Window
 
 _CLOSED_ONE_IN = 60
 """Of facility and day pairs."""
 _BATCH = 2000
+_GROUPS = 300
+"""Source: field.md 5 (300 to 400 groups for 34 schools)."""
 # By their tables: the ORM leaves nulls out, which breaks a batch wherever a null begins or ends.
 _RESERVATIONS = sa.insert(Reservation.__table__)  # type: ignore[arg-type]
 _CLAIMS = sa.insert(Claim.__table__)  # type: ignore[arg-type]
@@ -45,12 +47,7 @@ def plant_year(
     ones are confirmed. No grants, no payments.
     """
     places = catalogue(session, municipality_id)
-    makers = session.execute(
-        sa.select(Group.id, Account.id)
-        .join(Account, Account.municipality_id == Group.municipality_id)
-        .where(Group.municipality_id == municipality_id)
-        .order_by(Group.name, Account.mail_address)
-    ).all()
+    makers = _plant_groups(session, municipality_id, now=now)
     closures, closed = _plant_closures(session, places, first, days)
     written, claims, taken = 0, 0, set(closed)
     batch: list[tuple[dict[str, Any], list[dict[str, Any]]]] = []
@@ -111,6 +108,39 @@ def _plant_closures(
             claimed |= {(court, granule) for court in courts for granule in window.granules}
             count += 1
     return count, claimed
+
+
+def _plant_groups(session: Session, municipality_id: int, *, now: datetime) -> list[tuple[UUID, UUID]]:
+    """(group, its representative) of each sample group; none of them can sign in."""
+    year = fiscal_year(civil_day(now))
+    made = []
+    for number in range(101, 101 + _GROUPS):
+        group_id, account_id = (
+            UUID(int=_draw(what, municipality_id, number), version=4) for what in ("group", "account")
+        )
+        account = Account(
+            id=account_id,
+            municipality_id=municipality_id,
+            mail_address=f"mihon-dantai{number}@example.jp",
+            name=f"見本 代表者{number}",
+            password_hash="-",  # noqa: S106 - nobody can sign in
+            role=Role.RESIDENT,
+            created_at=now,
+        )
+        group = Group(
+            id=group_id,
+            municipality_id=municipality_id,
+            name=f"見本団体{number}",
+            category="general",
+            approved_from_year=year,
+            approved_until_year=year + 1,
+        )
+        session.add_all([account, group])
+        session.flush()
+        session.add(Member(group_id=group_id, account_id=account_id, is_representative=True))
+        made.append((group_id, account_id))
+    session.flush()
+    return made
 
 
 def _drawn(slot: tuple[int, int, Window]) -> int:

@@ -770,6 +770,14 @@ def upgrade() -> None:
         postgresql_where=sa.text("next_due_at IS NOT NULL"),
     )
     op.create_index("ix_reservation_group", "reservation", ["group_id", "starts_at"], unique=False)
+    op.create_index(
+        "ix_reservation_unsettled",
+        "reservation",
+        ["group_id"],
+        unique=False,
+        sqlite_where=sa.text("state IN ('held', 'requested')"),
+        postgresql_where=sa.text("state IN ('held', 'requested')"),
+    )
 
     op.create_table(
         "claim",
@@ -804,6 +812,12 @@ def downgrade() -> None:
     op.drop_index(op.f("ix_claim_closure_id"), table_name="claim")
 
     op.drop_table("claim")
+    op.drop_index(
+        "ix_reservation_unsettled",
+        table_name="reservation",
+        sqlite_where=sa.text("state IN ('held', 'requested')"),
+        postgresql_where=sa.text("state IN ('held', 'requested')"),
+    )
     op.drop_index("ix_reservation_group", table_name="reservation")
     op.drop_index(
         "ix_reservation_due",

@@ -17,6 +17,7 @@ from booking.reservations.refusals import (
     GroupNotApproved,
     Misaligned,
     NotOffered,
+    NotSellableNow,
     SlotTaken,
     TooFarAhead,
     TooLateForApproval,
@@ -28,7 +29,7 @@ from core.errors import KaihoError, NotThere
 from core.ids import new_id
 from core.owed import Owed
 from core.window import Window
-from locks.models import Grant
+from locks.models import Grant, Lock, LockOffer
 from tests.integration.booking.town import NOW, Town, at, window
 
 
@@ -248,3 +249,39 @@ def test_an_unknown_group_row_is_not_there(town: Town) -> None:
             group_id=new_id(NOW),
             request_key="k",
         )
+
+
+def mount_lock(town: Town, *, lists: bool) -> None:
+    """An active lock on the gym's door whose applied version lists 10 to 12 on both lanes, or nothing at all."""
+    starts = {str(window(10, 12).granules.start): {"0": 1 << 4, "1": 1 << 4}} if lists else {}
+    horizon = window(10, 12).granules.stop + 48
+    with town.database.transaction() as session:
+        session.add(
+            Lock(
+                id="00000000000000aa",
+                municipality_id=town.municipality_id,
+                access_point_id=town.access_point_id,
+                state="active",
+                added_at=NOW,
+                wrapped_root=b"",
+                broker_password_hash="-",
+                applied_version=1,
+                applied_horizon=horizon,
+                last_contact_at=NOW,
+            )
+        )
+        session.flush()
+        session.add(LockOffer(lock_id="00000000000000aa", horizon=horizon, starts=starts, floors={}))
+
+
+def test_what_the_lock_would_refuse_is_not_sold(town: Town) -> None:
+    mount_lock(town, lists=False)
+    with pytest.raises(NotSellableNow) as refused:
+        town.held()
+    assert refused.value.code == "not_sellable"
+    assert town.claims() == set()
+
+
+def test_what_the_lock_can_derive_is_sold(town: Town) -> None:
+    mount_lock(town, lists=True)
+    assert town.reservation(town.held()).state == State.HELD

@@ -19,6 +19,7 @@ from core.owed import Owed
 from locks.models import Grant, Lock
 from payments import checkout
 from payments.models import Refund
+from tests.integration.booking.test_holding import mount_lock
 from tests.integration.booking.town import NOW, Town, account, at, group, window
 
 
@@ -183,6 +184,18 @@ def test_late_money_for_a_resold_slot_goes_back_in_the_same_transaction(town: To
     assert refunds(town) == [(reservation_id, 600, f"late:{payment_id}")]
     assert town.claims() == before == town.claims(owner=half)
     assert mails(town).count("late_refunded") == 1
+
+
+def test_late_money_for_a_slot_that_the_lock_would_refuse_by_now_goes_back(town: Town) -> None:
+    reservation_id = town.held()
+    payment_id = town.start_payment(reservation_id)
+    late = NOW + timedelta(minutes=10)
+    work(town, late)
+    close_attempts(town, reservation_id, late)
+    mount_lock(town, lists=False)
+    town.settle(payment_id, reservation_id, now=late)
+    assert town.reservation(reservation_id).state == State.EXPIRED
+    assert [amount for _, amount, _ in refunds(town)] == [600]
 
 
 def test_late_money_for_a_window_that_is_over_goes_back(town: Town) -> None:
