@@ -17,6 +17,7 @@ from booking.notices.bulk import (
     require_text,
     to_users_of,
 )
+from booking.notices.texts import bulk_opening
 from booking.places.catalogue import catalogue
 from core.clock import civil_day
 from core.errors import BadInput, NotThere, Refused
@@ -46,7 +47,9 @@ def preview_mail() -> ResponseReturnValue:
         except BadInput as error:
             return _form(here, wanted, error=error), status_of(error)
         found = recipients_of(here.session, actor=here.actor, facility_id=facility_id, day=day)
+        places = catalogue(here.session, here.municipality_id, version=here.actor.catalogue_version)
         preview = {
+            "opening": bulk_opening(day, places.facility_name(facility_id, on=day)),
             "addresses": len(found.mail_addresses),
             "reservations": found.reservations,
             "subject": subject,

@@ -34,7 +34,7 @@ def write(
     Raises:
         jinja2.UndefinedError: the template needs something that the row does not have.
     """
-    facts = dict(params)
+    facts = dict(params, bulk_opening=bulk_opening)
     if about is not None:
         facts["reservation_url"] = f"{base_url}/reservations/{params['reservation_id']}"
         facts["about"] = _words(about)
@@ -46,6 +46,11 @@ def write(
 def day_in_words(day: date) -> str:
     """2026年11月21日(土)."""
     return f"{day.year}年{day.month}月{day.day}日({_WEEKDAYS[day.weekday()]})"
+
+
+def bulk_opening(day: date | str, facility: str) -> str:
+    """How a mail to all users of a facility and day begins."""
+    return f"{_civil_day(day)}に{facility}を予約している皆さまへ"
 
 
 def window_in_words(starts_at: datetime, ends_at: datetime) -> str:

@@ -19,6 +19,7 @@ from core.ids import new_token, token_digest
 from core.secrets import Keyring
 from core.settings import Settings
 from locks.callbacks import Callbacks as LockCallbacks
+from locks.keys import give_keyring
 from payments.callbacks import Callbacks as PaymentCallbacks
 from payments.stripe_port import StripePort
 from tests.integration.manage.town import NOW, TODAY, Place, StoppedClock, Town, at, window
@@ -69,6 +70,8 @@ def _nothing(*_: object, **__: object) -> None:
 
 def services_over(database: Database, clock: StoppedClock) -> Services:
     """Services that reach nothing outside."""
+    keyring = Keyring.of_hex("00" * 32)
+    give_keyring(database, keyring)
     settings = Settings(
         secret_key=SecretStr("s" * 32),
         master_key=SecretStr("00" * 32),
@@ -78,7 +81,7 @@ def services_over(database: Database, clock: StoppedClock) -> Services:
     return Services(
         settings=settings,
         database=database,
-        keyring=Keyring.of_hex("00" * 32),
+        keyring=keyring,
         clock=clock,
         stripe=StripePort(""),
         payment_callbacks=PaymentCallbacks(_nothing, _nothing, _nothing),

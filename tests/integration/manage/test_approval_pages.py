@@ -55,6 +55,26 @@ def test_approving_holds_it_for_payment_and_tells_the_group(manage: Manage, desk
     assert "承認を待っている申込みはありません。" in after
 
 
+def test_approving_what_costs_nothing_confirms_it(manage: Manage, desk: FlaskClient) -> None:
+    def free(town: Town) -> None:
+        town.reservation(
+            manage.far.full,
+            window(TODAY + timedelta(days=3), 9, 12),
+            account=manage.resident,
+            group=manage.group,
+            state=State.REQUESTED,
+            amount_yen=0,
+        )
+
+    manage.town(free)
+    with manage.database.reading() as session:
+        free_id = session.scalars(sa.select(Reservation.id).where(Reservation.amount_yen == 0)).one()
+    answer = post(desk, PAGE, f"{PAGE}/{free_id}/approve")
+    assert row(manage, free_id).state == State.CONFIRMED
+    assert owed_templates(manage) == ["confirmed"]
+    assert "予約は確定しました。" in desk.get(answer.headers["Location"]).get_data(as_text=True)
+
+
 def test_rejecting_needs_a_reason_and_gives_the_courts_back(manage: Manage, desk: FlaskClient) -> None:
     reservation_id = requested(manage)
     without = post(desk, PAGE, f"{PAGE}/{reservation_id}/reject", {"reason": "  "})
