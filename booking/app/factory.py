@@ -6,7 +6,7 @@ from urllib.parse import urlsplit
 from flask import Flask
 from flask_wtf.csrf import CSRFProtect
 
-from booking.app import headers, http_errors, template_words
+from booking.app import headers, http_errors, template_words, traffic
 from booking.app.blueprints import machines, pages_of
 from booking.app.guards import declare, require_guards, vouch_for
 from booking.app.services import EXTENSION, Services
@@ -25,6 +25,7 @@ def create_app(services: Services) -> Flask:
     app = Flask("booking", static_folder="static", template_folder="templates")
     _configure(app, services.settings)
     app.extensions[EXTENSION] = services
+    traffic.register(app, services)
     csrf = CSRFProtect(app)
     for blueprint in pages_of(services.settings):
         app.register_blueprint(blueprint)

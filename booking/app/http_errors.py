@@ -1,10 +1,10 @@
 """From an error to an answer: one table of HTTP numbers, a page for people, a problem object for programs."""
 
 from http import HTTPStatus
-from urllib.parse import quote
+from urllib.parse import quote, urlsplit
 
 import structlog
-from flask import Flask, g, jsonify, redirect, render_template, request
+from flask import Flask, jsonify, redirect, render_template, request
 from flask.typing import ResponseReturnValue
 from flask_wtf.csrf import CSRFError
 from werkzeug.exceptions import HTTPException
@@ -84,11 +84,20 @@ def register(app: Flask) -> None:
 def _on_ours(error: KaihoError) -> ResponseReturnValue:
     status = status_of(error)
     if isinstance(error, SignInNeeded) and not wants_json():
-        there = request.full_path.rstrip("?") if request.method == "GET" else g.get("sign_in_next", "/")
-        return redirect(f"/sign-in?next={quote(there, safe='/')}", code=303)
+        return redirect(f"/sign-in?next={quote(_where_they_were(), safe='/')}", code=303)
     if status >= HTTPStatus.INTERNAL_SERVER_ERROR:
         log.error("request_failed", code=error.code, route=request.endpoint, exc_info=error)
     return answer(status, error.code, error.sentence)
+
+
+def _where_they_were() -> str:
+    """The page asked for; of a form that was sent, the page it stood on."""
+    if request.method == "GET":
+        return request.full_path.rstrip("?")
+    before = urlsplit(request.referrer or "")
+    if before.netloc != request.host or not before.path:
+        return "/"
+    return f"{before.path}?{before.query}" if before.query else before.path
 
 
 def _on_csrf(_error: CSRFError) -> ResponseReturnValue:

@@ -96,7 +96,8 @@ def back_from_paying(reservation_id: UUID) -> ResponseReturnValue:
         )
         with reading() as here:
             line = own(here, reservation_id)
-    if line.state not in (State.HELD, State.CONFIRMED):
+    is_unpaid = line.state is State.HELD and payment_id is None
+    if is_unpaid or line.state not in (State.HELD, State.CONFIRMED):
         return redirect(f"/reservations/{reservation_id}", code=303)
     return render_template("reservations/return.html", line=line, now=here.now)
 

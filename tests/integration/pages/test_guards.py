@@ -12,8 +12,8 @@ from booking.app.guards import guard_of, public, reading, require_guards, signed
 from booking.app.services import EXTENSION
 from core.database import Database
 from core.errors import ContractBroken
-from tests.integration.booking.town import account
-from tests.integration.pages.conftest import Site, build_site, send
+from tests.integration.booking.town import account, window
+from tests.integration.pages.conftest import CSRF, Site, booking_fields, build_site, send
 
 RESIDENTS = {
     ("/", "GET"): "public",
@@ -112,6 +112,22 @@ def test_nobody_signed_in_is_sent_to_sign_in_and_back(small_site: Site) -> None:
     answer = small_site.browser().get("/reservations?x=1")
     assert answer.status_code == 303
     assert answer.location == "/sign-in?next=/reservations%3Fx%3D1"
+
+
+def test_a_form_sent_after_the_session_ended_leads_back_to_the_page_it_stood_on(small_site: Site) -> None:
+    browser = small_site.resident()
+    page = f"/offerings/{small_site.town.full}/book?start=997360&length=4"
+    data = {"csrf_token": CSRF.findall(browser.get("/sessions").text)[0]}
+    small_site.clock.advance(days=31)
+    action = f"/offerings/{small_site.town.full}/holds"
+    fields = booking_fields(small_site, window(10, 12))
+    for referrer, back in (
+        (f"http://localhost{page}", "/offerings/"),
+        ("http://evil.example/offerings/1", "/&"),
+    ):
+        answer = browser.post(action, data={**fields, **data}, headers={"Referer": referrer})
+        assert answer.status_code == 303
+        assert f"{answer.location}&".startswith(f"/sign-in?next={back}")
 
 
 @pytest.mark.parametrize("page", ["", "/code", "/cancel", "/return"])
