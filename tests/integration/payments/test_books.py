@@ -55,11 +55,13 @@ def test_a_line_is_neither_changed_nor_deleted(
     till: Till, tamper: Callable[[LedgerEntry, Session], None]
 ) -> None:
     _post(till, GOOD)
-    with till.database.transaction() as session:
-        entry = session.scalars(sa.select(LedgerEntry).limit(1)).one()
-        with pytest.raises(ContractBroken):
-            tamper(entry, session)
-        session.expunge_all()
+
+    def attempt() -> None:
+        with till.database.transaction() as session:
+            tamper(session.scalars(sa.select(LedgerEntry).limit(1)).one(), session)
+
+    with pytest.raises(ContractBroken):
+        attempt()
     assert till.balances()["stripe_balance"] == 300
 
 

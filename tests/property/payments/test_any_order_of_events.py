@@ -29,9 +29,10 @@ KEYED = ("create_session", "expire_session", "create_refund")
 
 TOWN_SETTINGS = settings(
     max_examples=25,
-    stateful_step_count=30,
+    stateful_step_count=50,
     deadline=None,
     database=None,
+    derandomize=True,
     phases=[Phase.generate],
     suppress_health_check=list(HealthCheck),
 )
@@ -218,4 +219,4 @@ class CarelessTown(Town):
 
 def test_control_released_without_expiring_the_machine_finds_it() -> None:
     with pytest.raises(AssertionError):
-        run_state_machine_as_test(CarelessTown, settings=TOWN_SETTINGS)
+        run_state_machine_as_test(CarelessTown, settings=settings(TOWN_SETTINGS, max_examples=300))
