@@ -44,7 +44,7 @@ def plant_year(
     """Fill `days` days from `first` on with up to `reservations` reservations and some closures.
 
     The same arguments on the same town give the same rows. Past ones are used, one in eight a no-show; coming
-    ones are confirmed. No grants, no payments.
+    ones are confirmed. No grants, and free, since there are no payments behind them.
     """
     places = catalogue(session, municipality_id)
     makers = _plant_groups(session, municipality_id, now=now)
@@ -175,10 +175,8 @@ def _row(
         "created_at": made_at,
         "state_changed_at": window.ends_at if is_over else made_at,
         "next_due_at": None if is_over else due_after(window.ends_at),
-        "amount_yen": 300,
-        "fee_lines": [
-            {"item": "base", "label": "使用料", "hours": 2, "yen_per_hour": 150, "amount_yen": 300}
-        ],
+        "amount_yen": 0,
+        "fee_lines": [],
         "policy": {"free_cancel_until": free_until.isoformat()},
         "request_key": f"year-{offering_id}-{granule}",
     }

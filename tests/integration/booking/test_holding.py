@@ -252,7 +252,7 @@ def test_an_unknown_group_row_is_not_there(town: Town) -> None:
 
 
 def mount_lock(town: Town, *, lists: bool) -> None:
-    """An active lock on the gym's door whose applied version lists 10 to 12 on both lanes, or nothing at all."""
+    """An active lock on the gym's door whose applied version lists 10 to 12 on both lanes, or nothing."""
     starts = {str(window(10, 12).granules.start): {"0": 1 << 4, "1": 1 << 4}} if lists else {}
     horizon = window(10, 12).granules.stop + 48
     with town.database.transaction() as session:
