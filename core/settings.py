@@ -42,6 +42,8 @@ class Settings(BaseSettings):
     mail_from: str = "kaiho@localhost"
 
     cookie_secure: bool = True
+    proxy_hops: int = 0
+    """How many proxies of our own stand before the pages; so many `X-Forwarded-*` values are believed."""
     demo_mail_dir: Path | None = None
     """Where a demo keeps the mails it caught; the page that shows them exists only when this is set."""
     demo_keypad_url: str | None = None
