@@ -5,6 +5,7 @@ from urllib.parse import urlsplit
 
 from flask import Flask
 from flask_wtf.csrf import CSRFProtect
+from werkzeug.middleware.proxy_fix import ProxyFix
 
 from booking.app import headers, http_errors, template_words, traffic
 from booking.app.blueprints import machines, pages_of
@@ -25,6 +26,9 @@ def create_app(services: Services) -> Flask:
     app = Flask("booking", static_folder="static", template_folder="templates")
     _configure(app, services.settings)
     app.extensions[EXTENSION] = services
+    if services.settings.proxy_hops:
+        hops = services.settings.proxy_hops
+        app.wsgi_app = ProxyFix(app.wsgi_app, x_for=hops, x_proto=hops)  # type: ignore[method-assign]
     traffic.register(app, services)
     csrf = CSRFProtect(app)
     for blueprint in pages_of(services.settings):

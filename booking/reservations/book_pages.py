@@ -1,6 +1,7 @@
 """Choose a window, see what it costs and under which terms, and take it."""
 
 from dataclasses import dataclass
+from typing import Any
 from uuid import UUID
 
 from flask import Blueprint, jsonify, redirect, render_template, request
@@ -15,7 +16,16 @@ from booking.fees.quote import Quote, quote
 from booking.people.signed_in import GroupOfActor
 from booking.places.catalogue import Catalogue, catalogue
 from booking.reservations import hold as holding
-from booking.reservations.refusals import SlotClosed, SlotTaken
+from booking.reservations.refusals import (
+    Ended,
+    Misaligned,
+    NotOffered,
+    NotSellableNow,
+    SlotClosed,
+    SlotTaken,
+    TooFarAhead,
+    TooLong,
+)
 from booking.reservations.rules import require_offered
 from core.clock import civil_day
 from core.errors import BadInput, NotThere, Refused, SignInNeeded
@@ -23,6 +33,9 @@ from core.ids import new_token
 from core.window import Window
 
 pages = Blueprint("book", __name__)
+
+_GONE = (SlotTaken, SlotClosed, Ended, TooFarAhead, NotOffered, TooLong, Misaligned, NotSellableNow)
+"""Refusals after which only another slot helps."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,40 +101,53 @@ def take(offering_id: int) -> ResponseReturnValue:
 
 
 def _screen(offering_id: int, window: Window, error: Refused | None) -> ResponseReturnValue:
+    """The confirm screen; where the slot is gone, the short one that says so and where to look next."""
+    is_gone = isinstance(error, _GONE)
     with reading() as here:
         places = catalogue(here.session, here.municipality_id, version=here.catalogue_version)
-        offering = places.offering(offering_id)
-        day = civil_day(window.starts_at)
-        month = of_month(
-            here.session,
-            municipality_id=here.municipality_id,
-            offering_id=offering_id,
-            first=day,
-            days=1,
-            now=here.now,
-            version=places.version,
-        )
-        error = error or _refusal(here, places, offering_id, window, month.days[0].bands)
-        candidates = _candidates(here, places, offering_id, window)
+        # When a slot is wanted by hundreds at once, all but one come here: nothing more is asked for them.
+        more = {} if is_gone else _choices(here, places, offering_id, window)
+    error = error or more.pop("refusal", None)
+    day = civil_day(window.starts_at)
+    offering = places.offering(offering_id)
     page = render_template(
-        "reservations/book.html",
+        "reservations/gone.html" if isinstance(error, _GONE) else "reservations/book.html",
         offering=offering,
-        facility=month.facility,
+        facility=places.facility(offering.facility_id, on=day),
         window=window,
-        start=window.granules.start,
-        length=len(window.granules),
         day=day,
         error=error,
-        sent=request.form,
-        lengths=_lengths(month.days[0].bands, window, places.rules.max_bands),
-        candidates=candidates,
-        guide_price=quote(places, offering_id=offering_id, window=window, category="general"),
-        rules=places.rules,
-        office=places.office_contact,
-        now=here.now,
-        request_key=request.form.get("request_key") or new_token(),
+        is_answer=request.method == "POST",
+        **more,
     )
     return (page, status_of(error)) if error and request.method == "POST" else page
+
+
+def _choices(here: Here, places: Catalogue, offering_id: int, window: Window) -> dict[str, Any]:
+    """What the confirm screen shows of a slot that may still be had."""
+    month = of_month(
+        here.session,
+        municipality_id=here.municipality_id,
+        offering_id=offering_id,
+        first=civil_day(window.starts_at),
+        days=1,
+        now=here.now,
+        version=places.version,
+    )
+    bands = month.days[0].bands
+    return {
+        "refusal": _refusal(here, places, offering_id, window, bands),
+        "start": window.granules.start,
+        "length": len(window.granules),
+        "sent": request.form,
+        "lengths": _lengths(bands, window, places.rules.max_bands),
+        "candidates": _candidates(here, places, offering_id, window),
+        "guide_price": quote(places, offering_id=offering_id, window=window, category="general"),
+        "rules": places.rules,
+        "office": places.office_contact,
+        "now": here.now,
+        "request_key": request.form.get("request_key") or new_token(),
+    }
 
 
 def _refusal(

@@ -98,7 +98,11 @@ def book(site: Site, client: FlaskClient, wanted: Window | None = None, **change
 
 
 def build_site(
-    database: Database, *, mails: Path | None = None, card_page: str = "https://checkout.stripe.com"
+    database: Database,
+    *,
+    mails: Path | None = None,
+    card_page: str = "https://checkout.stripe.com",
+    proxy_hops: int = 0,
 ) -> Site:
     """A site over an empty migrated database."""
     town = build_town(database)
@@ -112,6 +116,7 @@ def build_site(
             stripe_webhook_secret=SecretStr("whsec_test"),
             demo_mail_dir=mails,
             stripe_checkout_host=card_page,
+            proxy_hops=proxy_hops,
         ),
         database=database,
         keyring=Keyring(bytes(range(32))),

@@ -12,8 +12,9 @@ from booking.people import passwords, sign_in
 from booking.people.models import Account, AccountSession, SignInFailure
 from booking.people.pages import local_path
 from core.clock import Clock
+from core.database import Database
 from core.ids import token_digest
-from tests.integration.pages.conftest import Site, send
+from tests.integration.pages.conftest import Site, build_site, send
 
 PASSWORD = "kaihou-no-hi"
 HASH = passwords.hash_password(PASSWORD)
@@ -118,6 +119,22 @@ def test_elsewhere_the_owner_signs_in_all_the_same(small_site: Site) -> None:
     elsewhere = small_site.app.test_client()
     elsewhere.environ_base["REMOTE_ADDR"] = "203.0.113.77"
     assert try_in(elsewhere, PASSWORD).status_code == 303
+
+
+@pytest.mark.parametrize("hops, status", [(0, 429), (1, 303)])
+def test_behind_a_proxy_of_ours_a_place_is_the_address_that_the_proxy_saw(
+    sqlite_database_url: str, hops: int, status: int
+) -> None:
+    database = Database(sqlite_database_url)
+    site = build_site(database, proxy_hops=hops)
+    with_password(site)
+    guesser, owner = site.browser(), site.browser()
+    guesser.environ_base["HTTP_X_FORWARDED_FOR"] = "203.0.113.1"
+    owner.environ_base["HTTP_X_FORWARDED_FOR"] = "203.0.113.2"
+    for _ in range(5):
+        try_in(guesser, "guess")
+    assert try_in(owner, PASSWORD).status_code == status
+    database.dispose()
 
 
 def test_a_device_the_owner_has_used_is_not_slowed_by_others_on_its_network(
