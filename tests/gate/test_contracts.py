@@ -48,6 +48,7 @@ def skeleton(tmp_path: Path) -> Path:
     names = (
         "booking",
         "booking/app",
+        "booking/demo",
         "core",
         "firmware_sim",
         "locks",
