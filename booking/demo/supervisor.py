@@ -31,6 +31,7 @@ class Child:
     wanted: bool = True
     start_again_at: float | None = None
     """Monotonic seconds; set once it was found dead."""
+    reader: threading.Thread | None = None
     announced: dict[str, str] = field(default_factory=dict)
     """What the child said of itself: the one JSON line on its standard output."""
 
@@ -122,6 +123,8 @@ class Supervisor:
                 with suppress(ProcessLookupError):
                     os.killpg(child.process.pid, signal.SIGKILL)
                 child.process.wait()
+                if child.reader is not None:
+                    child.reader.join(1)
 
     def _spawn(self, child: Child, announces: bool) -> None:
         with child.log.open("ab") as log:
@@ -162,12 +165,12 @@ def _first_line(child: Child, stdout: IO[bytes]) -> dict[str, str]:
 
     def read() -> None:
         box.append(stdout.readline())
-        with child.log.open("ab") as log:
+        with stdout, child.log.open("ab") as log:
             for line in stdout:
                 log.write(line)
 
-    reader = threading.Thread(target=read, daemon=True)
-    reader.start()
+    child.reader = threading.Thread(target=read, daemon=True)
+    child.reader.start()
     deadline = time.monotonic() + 30
     while not box and time.monotonic() < deadline:
         time.sleep(0.02)
