@@ -39,26 +39,26 @@ Claimed = Mapping[tuple[int, int], bool]
 def band_lines(
     rules: Rules, offering: OfferingEntry, bands: Iterable[Band], claimed: Claimed, *, now: datetime
 ) -> tuple[BandLine, ...]:
-    """Each band of an offering with its status."""
-    return tuple(
-        BandLine(band.window, _status(rules, offering, band, claimed, now=now), band.first, band.length)
-        for band in bands
-    )
+    """Each band of an offering on one day with its status."""
+    lines, too_far = [], None
+    for band in bands:
+        if too_far is None:
+            # All of them begin on one civil day.
+            too_far = is_too_far(rules, band.window, now=now)
+        status = _status(offering, band, claimed, is_too_far=too_far)
+        if is_over(rules, band.window, now=now):
+            status = BandStatus.OVER
+        lines.append(BandLine(band.window, status, band.first, band.length))
+    return tuple(lines)
 
 
-def _status(
-    rules: Rules, offering: OfferingEntry, band: Band, claimed: Claimed, *, now: datetime
-) -> BandStatus:
-    if is_over(rules, band.window, now=now):
-        return BandStatus.OVER
-    found = [
-        claimed[(court, granule)]
-        for court in offering.courts
-        for granule in band.window.granules
-        if (court, granule) in claimed
-    ]
-    if any(found):
-        return BandStatus.CLOSED
-    if found:
-        return BandStatus.TAKEN
-    return BandStatus.NOT_YET if is_too_far(rules, band.window, now=now) else BandStatus.FREE
+def _status(offering: OfferingEntry, band: Band, claimed: Claimed, *, is_too_far: bool) -> BandStatus:
+    status = BandStatus.NOT_YET if is_too_far else BandStatus.FREE
+    for court in offering.courts:
+        for granule in range(band.first, band.first + band.length):
+            is_closed = claimed.get((court, granule))
+            if is_closed:
+                return BandStatus.CLOSED
+            if is_closed is not None:
+                status = BandStatus.TAKEN
+    return status

@@ -1,7 +1,7 @@
 """The catalogue in memory: what can be booked and when it is offered. Frozen values that ask no database."""
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date
 
 from booking.places.models import DayKind, SpaceKind
@@ -10,6 +10,7 @@ from core.errors import NotThere
 from core.window import Window, granule_of
 
 GRANULES_A_DAY = 48
+_BANDS_KEPT = 20_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,17 +93,16 @@ class FacilityEntry:
 class Band:
     """利用区分 of one day."""
 
+    first: int
+    """Its first granule; pages write it into `?start=`."""
+    length: int
+    """Granules it lasts."""
     window: Window
 
-    @property
-    def first(self) -> int:
-        """Its first granule; pages write it into `?start=`."""
-        return granule_of(self.window.starts_at)
-
-    @property
-    def length(self) -> int:
-        """Granules it lasts."""
-        return len(self.window.granules)
+    @classmethod
+    def of_granules(cls, first: int, length: int) -> "Band":
+        """The band of `length` granules from granule `first`."""
+        return cls(first, length, Window.of_granules(first, length))
 
 
 @dataclass(frozen=True, slots=True)
@@ -154,6 +154,8 @@ class Catalogue:
     """Keyed by (kind of space, size)."""
     relief_percent: Mapping[tuple[str, str], int]
     """Keyed by (category of group, item)."""
+    _bands: dict[tuple[int, date], tuple[Band, ...]] = field(default_factory=dict)
+    """Bands that were asked for already, by (space, day)."""
 
     def offering(self, offering_id: int) -> OfferingEntry:
         """An offering, withdrawn ones included: reservations of them remain.
@@ -198,18 +200,28 @@ class Catalogue:
         listed = self.calendar.get(day)
         return listed[1] if listed else None
 
-    def bands(self, offering_id: int, day: date) -> list[Band]:
+    def bands(self, offering_id: int, day: date) -> tuple[Band, ...]:
         """The bands offered on a day, ascending; none once the offering is withdrawn."""
         offering = self.offering(offering_id)
         if offering.withdrawn_on is not None and day >= offering.withdrawn_on:
-            return []
+            return ()
         return self.space_bands(offering.space_id, offering.facility_id, day)
 
-    def space_bands(self, space_id: int, facility_id: int, day: date) -> list[Band]:
+    def space_bands(self, space_id: int, facility_id: int, day: date) -> tuple[Band, ...]:
         """The bands of a space on a day: its own timetable, else its facility's, else the municipality's.
 
         Within a scope the newest timetable in force counts alone.
         """
+        kept = self._bands.get((space_id, day))
+        if kept is not None:
+            return kept
+        if len(self._bands) >= _BANDS_KEPT:
+            # Whoever asks for every day of a millennium must not fill the memory.
+            self._bands.clear()
+        found = self._bands[space_id, day] = tuple(self._find_bands(space_id, facility_id, day))
+        return found
+
+    def _find_bands(self, space_id: int, facility_id: int, day: date) -> list[Band]:
         kind = self.day_kind(day)
         midnight = granule_of(start_of_day(day))
         scopes = (("space", space_id), ("facility", facility_id), ("municipality", self.municipality_id))
@@ -261,4 +273,4 @@ def _in_force(row: BandRow, day: date) -> bool:
 def _band(midnight: int, row: BandRow) -> Band:
     # A granule has 30 minutes and Asia/Tokyo stands on the UTC grid without summer time.
     first = midnight + row.starts_minute // 30
-    return Band(Window.of_granules(first, (row.ends_minute - row.starts_minute) // 30))
+    return Band.of_granules(first, (row.ends_minute - row.starts_minute) // 30)

@@ -1,5 +1,6 @@
 """The rules a window has to pass before anything is asked of the database. Pure."""
 
+from collections.abc import Sequence
 from datetime import datetime, timedelta
 
 from booking.places.entries import GRANULES_A_DAY, Band, Catalogue, Rules
@@ -75,7 +76,7 @@ def is_too_far(rules: Rules, window: Window, *, now: datetime) -> bool:
     return civil_day(window.starts_at) > last_day
 
 
-def run_length(bands: list[Band], window: Window) -> int:
+def run_length(bands: Sequence[Band], window: Window) -> int:
     """How many contiguous bands make up exactly this window; 0 where none do."""
     edge, count = window.starts_at, 0
     for band in sorted(bands, key=lambda band: band.window):
@@ -84,7 +85,7 @@ def run_length(bands: list[Band], window: Window) -> int:
     return count if edge == window.ends_at else 0
 
 
-def runs(bands: list[Band], max_bands: int) -> list[Window]:
+def runs(bands: Sequence[Band], max_bands: int) -> list[Window]:
     """Every window that `run_length` accepts with at most `max_bands` bands, ascending."""
     ordered = sorted(band.window for band in bands)
     found: list[Window] = []

@@ -78,7 +78,7 @@ def test_the_sample_gym_is_open_around_the_clock_on_every_kind_of_day(database: 
             bands = places.bands(gym.offerings[0].id, day)
             assert [band.length for band in bands] == [2] * 24
         school = places.facilities(NOW.date())[3]
-        assert places.bands(school.offerings[0].id, date(2027, 1, 1)) == []
+        assert places.bands(school.offerings[0].id, date(2027, 1, 1)) == ()
         assert len(places.bands(school.offerings[0].id, date(2026, 11, 24))) == 2
         today = of_day(session, municipality_id=town, day=NOW.date(), now=NOW)
         assert today.facilities[0].offerings[0].free_count == 15

@@ -27,7 +27,7 @@ def timetables(draw: st.DrawFn) -> list[tuple[int, int]]:
 
 
 def bands_of(timetable: list[tuple[int, int]]) -> list[Band]:
-    return [Band(Window.of_granules(MIDNIGHT + first, length)) for first, length in timetable]
+    return [Band.of_granules(MIDNIGHT + first, length) for first, length in timetable]
 
 
 @given(timetables(), st.integers(1, 4))
