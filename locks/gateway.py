@@ -12,7 +12,7 @@ from queue import Empty, SimpleQueue
 from zlib import crc32
 
 import structlog
-from sqlalchemy.exc import DBAPIError, NoResultFound
+from sqlalchemy.exc import InterfaceError, OperationalError
 
 from core.clock import Clock
 from core.database import Database, retrying
@@ -37,6 +37,8 @@ _TICK_S = 0.25
 _WELCOME_LASTS_S = 10
 """A nonce is dead after 5 s; a later welcome would only cost the lock its time."""
 _TRIES = 3
+_AWAY = (OperationalError, InterfaceError, Unavailable)
+"""The database does not answer, or is too busy: wait and do the same again."""
 
 
 class Gateway:
@@ -82,7 +84,7 @@ class Gateway:
         while not self._stopping.wait(_TICK_S):
             try:
                 self._tick()
-            except (DBAPIError, Unavailable) as error:
+            except _AWAY as error:
                 log.warning("lock_gateway_waits_for_database", error=type(error).__name__)
                 self._stopping.wait(1)
         for inbox in self._inboxes:
@@ -122,7 +124,7 @@ class Gateway:
             try:
                 answer = self._stored(received)
                 break
-            except (DBAPIError, Unavailable) as error:
+            except _AWAY as error:
                 log.warning("lock_message_waits_for_database", error=type(error).__name__)
                 self._stopping.wait(0.5)
             except Exception:
@@ -140,10 +142,12 @@ class Gateway:
         self._broker.acknowledge(received)
 
     def _stored(self, received: Received) -> contact.Answer | None:
+        topic = _TOPIC.match(received.topic)
+
         def once() -> contact.Answer | None:
-            now = self._clock.now()
-            topic = _TOPIC.match(received.topic)
             with self._database.transaction() as session:
+                # After the wait for other writers: the lock sets its clock by this.
+                now = self._clock.now()
                 if topic is None or topic[2] != "hello":
                     contact.reject(
                         session,
@@ -212,7 +216,11 @@ class Gateway:
     def _publish(self, claim: Claim) -> None:
         try:
             stored = retrying(lambda: self._built(claim.lock_id))
-        except NoResultFound:
+        except _AWAY:
+            raise
+        except Exception:
+            # One lock that cannot be built must not keep the others waiting; it is due again after the lease.
+            log.exception("lock_desired_state_failed", lock=claim.lock_id)
             return
         self._broker.publish(
             f"kaiho/v1/locks/{claim.lock_id}/down/desired",

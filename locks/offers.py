@@ -2,7 +2,6 @@
 
 import json
 from collections.abc import Mapping
-from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
@@ -20,7 +19,7 @@ def narrow(session: Session, lock: Lock, *, starts: Starts, horizon: int) -> Non
     offer = session.get(LockOffer, lock.id)
     if offer is None:
         return
-    offer.starts = _common(offer.starts, nested(starts))
+    offer.starts = common_starts(offer.starts, nested(starts))
     offer.horizon = max(offer.horizon, horizon)
     session.flush()
 
@@ -44,7 +43,7 @@ def confirm(session: Session, lock: Lock) -> None:
     applied = json.loads(versions[0].payload)
     starts = nested(starts_of(applied["sellable"]))
     for later in versions[1:]:
-        starts = _common(starts, nested(starts_of(json.loads(later.payload)["sellable"])))
+        starts = common_starts(starts, nested(starts_of(json.loads(later.payload)["sellable"])))
     floors = nested({(granule, lane): floor for granule, lane, floor in applied["floors"]})
     offer = session.get(LockOffer, lock.id)
     if offer is None:
@@ -63,7 +62,8 @@ def nested(values: Mapping[tuple[int, int], int]) -> Nested:
     return found
 
 
-def _common(one: Mapping[str, Mapping[str, int]], other: Mapping[str, Mapping[str, Any]]) -> Nested:
+def common_starts(one: Mapping[str, Mapping[str, int]], other: Mapping[str, Mapping[str, int]]) -> Nested:
+    """The lengths that both offers list, by granule and lane."""
     common: Nested = {}
     for granule, lanes in one.items():
         theirs = other.get(granule, {})

@@ -39,7 +39,8 @@ class Publication:
 
 def is_any_due(session: Session, *, now: datetime) -> bool:
     """Whether `claim` would find something."""
-    return bool(session.scalar(sa.select(sa.exists().where(Lock.publish_due_at <= now))))
+    is_due = sa.exists().where(Lock.publish_due_at <= now, Lock.state != LockState.DEAD)
+    return bool(session.scalar(sa.select(is_due)))
 
 
 def claim(session: Session, *, limit: int, now: datetime) -> list[Claim]:

@@ -1,5 +1,6 @@
 """HTTPS for locks that have no MQTT: a hello in, a welcome out, stored in between (protocol section 4)."""
 
+import re
 import threading
 from collections import OrderedDict
 from typing import Any
@@ -20,6 +21,7 @@ from locks.errors import BadMessage
 
 GUARD = "lock_signature"
 _RETRY_AFTER_S = 60
+_LOCK = re.compile(r"[0-9a-f]{16}\Z")
 _MALFORMED = {"bad_payload", "unsupported"}
 
 
@@ -79,12 +81,16 @@ def blueprint(database: Database, keyring: Keyring, callbacks: Callbacks, clock:
 def _stored(
     database: Database, keyring: Keyring, callbacks: Callbacks, clock: Clock, lock_id: str, payload: bytes
 ) -> Answer | Response:
-    now = clock.now()
     with database.transaction() as session:
+        # After the wait for other writers: the lock sets its clock by this.
+        now = clock.now()
         try:
+            if not _LOCK.match(lock_id):
+                raise BadMessage("unknown_lock")
             verified = contact.verify(session, keyring, lock_id=lock_id, payload=payload)
         except BadMessage as error:
-            contact.reject(session, lock_id=lock_id[:16], payload=payload, error=error, now=now)
+            claimed = lock_id if _LOCK.match(lock_id) else ""
+            contact.reject(session, lock_id=claimed, payload=payload, error=error, now=now)
             return _refusal(400, "malformed") if error.why in _MALFORMED else _refusal(401, "unauthorized")
         answer = contact.accept(session, keyring, callbacks, verified, now=now)
     return answer if answer is not None else _refusal(400, "malformed")

@@ -15,7 +15,7 @@ ClockQuality = Literal["synced", "holdover", "unknown"]
 _Counter = Annotated[int, Field(ge=0, le=2**53 - 2)]
 _Small = Annotated[int, Field(ge=-(2**31), le=2**31 - 1)]
 _Seconds = Annotated[int, Field(ge=0, le=253402300799)]
-_Text = Annotated[str, Field(max_length=64)]
+_Text = Annotated[str, Field(pattern=r"^[ -~]{0,64}$")]
 _Window = tuple[
     Annotated[int, Field(ge=0, lt=2**28)],
     Annotated[int, Field(ge=1, le=48)],
@@ -26,6 +26,7 @@ _Window = tuple[
 _Credential = Annotated[_Window, Field(strict=False)] | Annotated[str, Field(pattern=r"^[a-z0-9-]{1,32}$")]
 
 _DIGITS = re.compile(r"[0-9]{8}|[0-9]{10}")
+_NAME = re.compile(r"[a-z_]{1,32}\Z")
 _WORD = re.compile(r"[\w .:+/-]{0,64}\Z")
 
 
@@ -60,7 +61,7 @@ class Event(BaseModel):
                 list(self.credential) if isinstance(self.credential, tuple) else self.credential
             )
         others = sorted((self.model_extra or {}).items())[:8]
-        return kept | {name: value for name, value in others if len(name) <= 32 and _is_harmless(value)}
+        return kept | {name: value for name, value in others if _NAME.match(name) and _is_harmless(value)}
 
 
 class Hello(BaseModel):

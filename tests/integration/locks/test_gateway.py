@@ -1,21 +1,24 @@
 """The gateway on a real Mosquitto: contacts, publications, and what the broker must not be able to spoil."""
 
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from time import monotonic
+from typing import Any
 
 import pytest
 import sqlalchemy as sa
 from pydantic import SecretStr
+from sqlalchemy.exc import OperationalError
+from sqlalchemy.orm import Session
 
 from core.clock import SystemClock
-from core.database import Database
+from core.database import Database, TryAgain
 from locks import broker as broker_files
 from locks import standing
 from locks.broker_client import MqttSettings
-from locks.callbacks import Callbacks
+from locks.callbacks import Callbacks, Sellable
 from locks.gateway import Gateway
 from locks.installation import add_access_point
 from locks.models import Lock, LockEvent, QuarantinedMessage
@@ -85,7 +88,12 @@ def test_a_contact_over_the_broker_ends_with_the_code_on_the_lock(
         lock.contact()
         holder = school.issue(school.slot())
         started = monotonic()
-        eventually(lock.take_desireds, within_s=6, what="the new version")
+
+        def has_grant() -> bool:
+            lock.take_desireds()
+            return bool(door.desired["grants"])
+
+        eventually(has_grant, within_s=6, what="the new version")
         assert monotonic() - started < 4
         assert len(door.desired["grants"]) == 1
         lock.contact()
@@ -178,6 +186,23 @@ def test_an_event_whose_storing_fails_is_not_acknowledged(school: School, mosqui
     assert len(school.notes.opened) == 1
 
 
+def test_a_hello_waits_for_a_database_that_is_away(school: School, mosquitto: Mosquitto) -> None:
+    door = school.fit()
+    failures = iter([OperationalError("", {}, Exception("gone")), TryAgain(), TryAgain(), TryAgain()])
+
+    def away(*_: object, **__: object) -> None:
+        error = next(failures, None)
+        if error is not None:
+            raise error
+
+    school.callbacks = Callbacks(school.notes.windows, school.notes.access_opened, away)
+    with running(school, mosquitto), wired(door, mosquitto) as lock:
+        lock.say(door.hello())
+        door.take_welcome(lock.welcomes.get(timeout=8))
+        assert lock_of(school, door).last_n == 1
+        assert lock.welcomes.empty()
+
+
 def test_an_answer_never_leaves_before_the_commit(school: School, mosquitto: Mosquitto) -> None:
     door = school.fit()
     held, reached = threading.Event(), threading.Event()
@@ -245,9 +270,12 @@ def test_a_change_made_while_the_broker_was_away_arrives_after_it(
         school.issue(school.slot())
         own_mosquitto.start()
         with wired(door, own_mosquitto) as lock:
-            eventually(
-                lambda: lock.take_desireds() and door.desired["grants"], within_s=40, what="the version"
-            )
+
+            def has_grant() -> bool:
+                lock.take_desireds()
+                return bool(door.desired["grants"])
+
+            eventually(has_grant, within_s=40, what="the version")
 
 
 def test_two_gateways_share_the_hellos_and_one_may_stop(school: School, own_mosquitto: Mosquitto) -> None:
@@ -306,6 +334,24 @@ def test_a_user_with_anothers_client_id_does_not_throw_it_off(school: School, mo
             lock.contact()
             assert lock.client.is_connected()
             intruder.contact()
+
+
+def test_a_lock_that_cannot_be_built_does_not_keep_the_others_waiting(
+    school: School, mosquitto: Mosquitto
+) -> None:
+    broken, sound = school.fit(), school.fit(_point(school, 1))
+
+    def windows(session: Session, *, access_point_id: int, **span: Any) -> Sequence[Sellable]:
+        if access_point_id == school.gym:
+            raise ValueError("no such catalogue")
+        return school.notes.windows(session, access_point_id=access_point_id, **span)
+
+    school.callbacks = Callbacks(windows, school.notes.access_opened, school.notes.changed)
+    with running(school, mosquitto):
+        eventually(lambda: is_published(school, sound), what="the sound one's publication")
+        assert lock_of(school, broken).published_version == 0
+        # It is not forgotten either.
+        assert lock_of(school, broken).publish_due_at is not None
 
 
 def own_files(school: School, folder: Path) -> Callable[[], bool]:

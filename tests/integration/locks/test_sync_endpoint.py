@@ -48,6 +48,15 @@ def test_an_unknown_lock_and_a_forged_message_get_the_same_answer(
     assert school.one(sa.select(Lock.last_n)) == 0
 
 
+@pytest.mark.parametrize("name", ["%00", "x" * 300, "CCD65824EC378AFB", "%F0%9F%94%92"])
+def test_an_address_that_is_no_lock_is_an_unknown_lock(
+    school: School, client: FlaskClient, name: str
+) -> None:
+    door = school.fit()
+    answer = client.post(f"/locks/v1/{name}/sync", data=door.hello(), content_type=JOSE)
+    assert answer.status_code == 401
+
+
 @pytest.mark.parametrize(("body", "content_type"), [(b"", JOSE), (b"{}", JOSE), (b"a.b.c", "text/plain")])
 def test_what_is_no_envelope_is_malformed(
     school: School, client: FlaskClient, body: bytes, content_type: str

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from locks.envelope import HELLO, Opened, open_envelope, seal
 from locks.errors import BadMessage
 from locks.lists import Lists, candidates_at_most, fitted, sellable_entries, starts_of
-from locks.offers import _common, nested
+from locks.offers import common_starts, nested
 from locks.sellable import is_derivable
 from locks.wire import hello_of
 from tests.unit.locks import golden
@@ -83,7 +83,7 @@ def test_whatever_is_listed_fits(starts: dict[tuple[int, int], int]) -> None:
 def test_what_two_versions_have_in_common_is_what_each_of_them_lists(
     one: dict[tuple[int, int], int], other: dict[tuple[int, int], int], ahead: int
 ) -> None:
-    common = _common(nested(one), nested(other))
+    common = common_starts(nested(one), nested(other))
     for granule, lane in one:
         for length in range(1, 49):
             both = all(starts.get((granule, lane), 0) >> length & 1 for starts in (one, other))

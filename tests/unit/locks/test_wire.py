@@ -42,6 +42,8 @@ def test_unknown_members_are_ignored_and_an_unknown_version_is_not() -> None:
         ("applied", 1.5),
         ("battery_mv", 2**40),
         ("hardware", "x" * 65),
+        ("hardware", "a\0b"),
+        ("firmware", "\ud800"),
         ("bolt", "open"),
         ("clock", -1),
         ("events", None),
