@@ -1,0 +1,229 @@
+"""One database from its empty tables to its figures."""
+
+from collections import defaultdict
+from contextlib import ExitStack
+from dataclasses import dataclass
+
+from tests.bench import bare, figures, locks, measure
+from tests.bench.bare import Pattern
+from tests.bench.figures import Figure
+from tests.bench.measure import Race
+from tests.bench.town import BenchTown
+
+CLIENTS = 32
+RACERS = 200
+
+
+@dataclass(frozen=True, slots=True)
+class Size:
+    """How long a run is. The short one only shows that the bench works."""
+
+    rounds: int = 5
+    reservations: int = 50_000
+    pages: int = 40
+    holds: int = 500
+    confirmed: int = 250
+    bare: int = 3000
+    builds: int = 12
+
+
+@dataclass(frozen=True, slots=True)
+class Server:
+    """How `kaiho web` is started."""
+
+    workers: int
+    threads: int
+
+
+DEFAULTS = {"SQLite": Server(1, 8), "PostgreSQL": Server(2, 8)}
+
+
+class Run:
+    """Fills a town and measures it; limits are taken between the measurements, in every round."""
+
+    def __init__(self, name: str, url: str, size: Size, server: Server) -> None:
+        self.name = name
+        self.size = size
+        self.server = server
+        self.town = BenchTown(url)
+        self.runs: dict[str, list[float]] = defaultdict(list)
+        self.races: list[Race] = []
+        self.count_before = self._count_pages()
+        self.year = self.town.plant(size.reservations)
+
+    def figures(self) -> list[Figure]:
+        """Measure everything."""
+        statements = {kind: measure.count_hold(self.town, kind=kind) for kind in ("paid", "free")}
+        with ExitStack() as running:
+            at = {"workers": self.server.workers, "threads": self.server.threads}
+            bare_port = running.enter_context(bare.bare_page(**at))
+            running.enter_context(self.town.serving(**at))
+            self._warm(bare_port)
+            for _ in range(self.size.rounds):
+                self._round(bare_port)
+        self._build()
+        after = self._count_pages()
+        self.town.close()
+        return [
+            *self._page_figures(),
+            *self._hold_figures(statements),
+            *self._lock_figures(),
+            self._counts(after),
+        ]
+
+    def _warm(self, bare_port: int) -> None:
+        """Compiled statements, catalogues, plans; locks that have said hello, so that holds ask their horizons."""
+        wall_ms = int(self.town.now.timestamp() * 1000)
+        self.locks = [locks.HttpsLock(made, wall_ms=wall_ms) for made in self.town.locks]
+        for lock in self.locks:
+            locks.full_sync(self.town.port, lock)
+        for path in self.paths().values():
+            measure.page(self.town.port, path, count=8, clients=4)
+        measure.page(bare_port, "/healthz", count=200, clients=8)
+        _, made = measure.holds(self.town, "paid", count=120, clients=CLIENTS)
+        measure.holds(self.town, "free", count=80, clients=CLIENTS)
+        self.pattern = Pattern(self.town.settings.database_url, made[0])
+
+    def _round(self, bare_port: int) -> None:
+        town, size = self.town, self.size
+        for name, path in self.paths().items():
+            found = measure.page(town.port, path, count=size.pages)
+            self._note(name, p50=found.p50, p99=found.p99)
+            found = measure.page(town.port, path, count=size.pages, clients=8)
+            self._note(name, per_s=found.per_s)
+            if name != "day":
+                continue
+            found = measure.page(bare_port, "/healthz", count=size.pages * 5)
+            self._note("bare page", p50=found.p50)
+            found = measure.page(bare_port, "/healthz", count=size.pages * 20, clients=CLIENTS)
+            self._note("bare page", per_s=found.per_s)
+        held, made = measure.holds(town, "paid", count=size.holds, clients=CLIENTS)
+        self._note("hold", p50=held.p50, p99=held.p99, per_s=held.per_s)
+        self._note("bare insert", per_s=bare.bare_inserts(self.pattern, size.bare))
+        found, _ = measure.holds(town, "free", count=size.confirmed, clients=CLIENTS)
+        self._note("confirm", p50=found.p50, p99=found.p99, per_s=found.per_s)
+        self._note("settle", per_s=measure.settle(town, made[: size.confirmed]))
+        one = bare.bare_inserts(self.pattern, size.bare // 4, processes=1, connections=1)
+        self._note("one connection", per_s=one)
+        self.races.append(measure.race(town, clients=RACERS))
+        self._sync()
+
+    def _sync(self) -> None:
+        """Locks whose rights changed in this round say hello, get the new state, say hello again."""
+        spent = [locks.full_sync(self.town.port, lock) for lock in self.locks[:12]]
+        changed = [seconds for seconds, hellos in spent if hellos > 1]
+        if changed:
+            self._note("sync", p50=sorted(changed)[len(changed) // 2], p99=max(changed))
+
+    def _build(self) -> None:
+        lock_id, self.grants = measure.prepare_full_lock(self.town, wanted=150)
+        for _ in range(self.size.rounds):
+            took, self.octets = measure.build_desired(self.town, lock_id, count=self.size.builds)
+            self._note("build", p50=sorted(took)[len(took) // 2], p99=max(took))
+            self._note("bare row", p50=bare.bare_row(self.pattern, self.octets, self.size.builds * 4))
+
+    def paths(self) -> dict[str, str]:
+        """The pages that are timed."""
+        day = self.town.busy_day
+        courts = ",".join(map(str, self.town.courts[:60]))
+        return {
+            "day": f"/days/{day}",
+            "month": f"/offerings/{self.town.an_offering}?month={day:%Y-%m}",
+            "masks": f"/api/v1/availability?first={day.replace(day=1)}&days=31&courts={courts}",
+        }
+
+    def _count_pages(self) -> dict[str, int]:
+        day = self.town.busy_day
+        residents = [*self.paths().values(), "/", "/reservations"]
+        managers = ["/manage", f"/manage/utilisation?month={day:%Y-%m}", "/manage/approvals"]
+        cookies = dict.fromkeys(residents, self.town.residents[0].cookie)
+        cookies |= dict.fromkeys(managers, self.town.manager_cookie)
+        return {
+            path.split("?")[0]: measure.count_page(self.town, path, cookie)
+            for path, cookie in cookies.items()
+        }
+
+    def _note(self, name: str, **values: float) -> None:
+        for unit, value in values.items():
+            self.runs[f"{name} {unit}"].append(value)
+
+    def _page_figures(self) -> list[Figure]:
+        runs, bare_runs = self.runs, self.runs["bare page p50"]
+        titles = {
+            "day": ("one day over 37 facilities, page", 0.0),
+            "month": ("month of one offering, page", 0.0),
+            "masks": ("60 courts × 31 days with closures, JSON", 0.020),
+        }
+        lines = []
+        for name, (title, most_s) in titles.items():
+            p50, p99 = runs[f"{name} p50"], runs[f"{name} p99"]
+            lines.append(
+                figures.latency(title, self.name, p50, p99, bare_runs, of="bare page", most_s=most_s)
+            )
+            per_s, limit = runs[f"{name} per_s"], runs["bare page per_s"]
+            lines.append(figures.rate("— 8 clients", self.name, per_s, limit, of="bare page"))
+        return lines
+
+    def _hold_figures(self, statements: dict[str, int]) -> list[Figure]:
+        runs = self.runs
+        least = 200 if self.name == "SQLite" else 300
+        insert = {"bare": runs["bare insert per_s"], "of": "bare insert"}
+        one = {"bare": runs["one connection per_s"], "of": "bare insert, one connection"}
+        page = {"bare": runs["bare page p50"], "of": "bare page"}
+        return [
+            figures.rate(f"hold, {CLIENTS} clients", self.name, runs["hold per_s"], least=least, **insert),
+            figures.latency("— its wait", self.name, runs["hold p50"], runs["hold p99"], **page),
+            figures.counted(
+                "— its statements", self.name, str(statements["paid"]), "≤ 6", statements["paid"] <= 6
+            ),
+            figures.rate(
+                f"hold and confirm at once (nothing to pay), {CLIENTS} clients",
+                self.name,
+                runs["confirm per_s"],
+                least=least,
+                **insert,
+            ),
+            figures.latency("— its wait", self.name, runs["confirm p50"], runs["confirm p99"], **page),
+            figures.counted("— its statements", self.name, str(statements["free"]), "", None),
+            figures.rate(
+                "confirm by a settled payment, a step without HTTP", self.name, runs["settle per_s"], **one
+            ),
+            self._race_figure(),
+        ]
+
+    def _race_figure(self) -> Figure:
+        took = sorted(race.took_s for race in self.races)
+        fair = all((race.winners, race.rows, race.clear_losers) == (1, 1, RACERS - 1) for race in self.races)
+        won = "exactly one row and one winner" if fair else f"**unfair: {self.races}**"
+        return figures.counted(
+            f"{RACERS} clients on one slot, {len(took)} rounds",
+            self.name,
+            f"{won}, {RACERS - 1} × slot_taken; all answered in {took[len(took) // 2]:.2f} s, worst {took[-1]:.2f} s",
+            "one; ≤ 0.5 s",
+            fair and took[len(took) // 2] <= 0.5,
+        )
+
+    def _lock_figures(self) -> list[Figure]:
+        runs = self.runs
+        title = f"desired state of a lock, 14 days of 24 bands, {self.grants} grants, {self.octets} octets"
+        return [
+            figures.latency(
+                title, self.name, runs["build p50"], runs["build p99"], runs["bare row p50"], of="bare row"
+            ),
+            figures.latency(
+                "full sync of a simulated lock over HTTPS endpoint (hello, welcome and desired, hello, welcome)",
+                self.name,
+                runs["sync p50"],
+                runs["sync p99"],
+                [2 * p50 for p50 in runs["bare page p50"]],
+                of="two bare pages",
+            ),
+        ]
+
+    def _counts(self, after: dict[str, int]) -> Figure:
+        shown = ", ".join(
+            f"`{path}` {count}" if count == after[path] else f"`{path}` {count} → **{after[path]}**"
+            for path, count in self.count_before.items()
+        )
+        title = f"statements a page, with 0 and with {self.year.reservations:,} reservations"
+        return figures.counted(title, self.name, shown, "constant", after == self.count_before)
