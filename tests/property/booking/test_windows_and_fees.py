@@ -3,7 +3,7 @@
 from datetime import date
 from itertools import pairwise
 
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from booking.fees.quote import quote
@@ -30,6 +30,7 @@ def bands_of(timetable: list[tuple[int, int]]) -> list[Band]:
     return [Band.of_granules(MIDNIGHT + first, length) for first, length in timetable]
 
 
+@settings(deadline=None)
 @given(timetables(), st.integers(1, 4))
 def test_runs_are_exactly_the_windows_that_pass(timetable: list[tuple[int, int]], most: int) -> None:
     bands = bands_of(timetable)
@@ -42,6 +43,7 @@ def test_runs_are_exactly_the_windows_that_pass(timetable: list[tuple[int, int]]
     assert runs(bands, most) == sorted(every)
 
 
+@settings(deadline=None)
 @given(
     timetables(),
     st.lists(

@@ -3,7 +3,7 @@
 from datetime import UTC, date, datetime, timedelta
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from core.clock import SystemClock, civil_day, fiscal_year, start_of_day
@@ -54,6 +54,7 @@ def test_a_window_needs_aware_instants_and_a_length() -> None:
         Window(T0.replace(tzinfo=None), T0.replace(tzinfo=None) + GRANULE)
 
 
+@settings(deadline=None)
 @given(st.integers(0, 1 << 22), st.integers(1, 48))
 def test_a_window_of_granules_reads_back(first: int, length: int) -> None:
     window = Window.of_granules(first, length)

@@ -4,7 +4,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 from cryptography.exceptions import InvalidTag
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from core.ids import jitter, new_id, new_token, random_bytes, random_digits, token_digest
@@ -36,6 +36,7 @@ def test_digits_keep_their_leading_zeros_and_jitter_stays_below_one() -> None:
     assert all(0 <= jitter() < 1 for _ in range(200))
 
 
+@settings(deadline=None)
 @given(st.binary(max_size=100), st.text(max_size=20))
 def test_what_is_wrapped_opens_only_for_the_row_it_is_bound_to(secret: bytes, row: str) -> None:
     keyring = Keyring(bytes(32))
