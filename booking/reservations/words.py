@@ -39,6 +39,8 @@ def state_word(line: ReservationLine, now: datetime) -> Word:
         return "取消しの手続き中", "wait"
     if line.state is State.HELD and not line.is_payable(now):
         return "支払いを確認中", "wait"
+    if line.state is State.USED and line.window.ends_at > now:
+        return "利用中", "good"
     if line.is_without_report(now):
         return "終了（利用の報告待ち）", "quiet"
     return _STATES[line.state]

@@ -92,6 +92,8 @@ def test_a_resident_finds_chooses_signs_in_holds_and_pays(page: Page, served: Se
     address = page.url
     with page.expect_request(lambda request: "/c/pay/cs_test_1" in request.url):
         page.get_by_role("button", name="カードで600円を支払う").click()
+    # Nobody listens there: the browser shows its own page before it can be led on.
+    page.wait_for_url("chrome-error://**")
     page.goto(f"{address}/return")
     expect(page.get_by_role("heading", level=1)).to_have_text("お支払いを確認しています")
     served.site.stripe.pay("cs_test_1")
