@@ -26,6 +26,33 @@ from locks.versions import bump, bump_access_points
 __all__ = ["issue", "require_sellable", "withdraw"]
 
 
+# Made once, here: making them costs a confirmation more than running them.
+_GROUPS = (
+    sa.select(
+        AccessPoint.id,
+        CodeGroup.id,
+        CodeGroup.municipality_id,
+        CodeGroup.wrapped_code_root,
+        CodeGroup.code_epoch,
+        CodeGroupLane.lane,
+    )
+    .join(CodeGroup, CodeGroup.id == AccessPoint.code_group_id)
+    .join(CodeGroupLane, CodeGroupLane.code_group_id == CodeGroup.id)
+    .where(
+        AccessPoint.id.in_(sa.bindparam("points", expanding=True)),
+        CodeGroupLane.court_ref.in_(sa.bindparam("courts", expanding=True)),
+    )
+    .order_by(CodeGroup.id, CodeGroupLane.lane, AccessPoint.id)
+    .with_for_update(of=CodeGroup, key_share=True)
+)
+_ISSUED = sa.select(Grant.code_group_id, Grant.granule, Grant.length, Grant.lane, Grant.rev).where(
+    Grant.code_group_id.in_(sa.bindparam("groups", expanding=True)),
+    Grant.granule > sa.bindparam("after"),
+    Grant.granule < sa.bindparam("before"),
+)
+_INSERT = sa.insert(Grant.__table__)  # type: ignore[arg-type]
+
+
 @dataclass(slots=True)
 class _Group:
     id: int
@@ -83,7 +110,7 @@ def issue(
                     "granted_version": version,
                 }
             )
-    session.execute(sa.insert(Grant).values(rows))
+    session.execute(_INSERT, rows)
 
 
 def withdraw(session: Session, *, holder: UUID, now: datetime) -> None:
@@ -105,24 +132,8 @@ def withdraw(session: Session, *, holder: UUID, now: datetime) -> None:
 
 
 def _locked_groups(session: Session, access_point_ids: Sequence[int], courts: Sequence[int]) -> list[_Group]:
-    rows = session.execute(
-        sa.select(
-            AccessPoint.id,
-            CodeGroup.id,
-            CodeGroup.municipality_id,
-            CodeGroup.wrapped_code_root,
-            CodeGroup.code_epoch,
-            CodeGroupLane.lane,
-        )
-        .join(CodeGroup, CodeGroup.id == AccessPoint.code_group_id)
-        .join(CodeGroupLane, CodeGroupLane.code_group_id == CodeGroup.id)
-        .where(
-            AccessPoint.id.in_(sorted(set(access_point_ids))),
-            CodeGroupLane.court_ref.in_(sorted(set(courts))),
-        )
-        .order_by(CodeGroup.id, CodeGroupLane.lane, AccessPoint.id)
-        .with_for_update(of=CodeGroup, key_share=True)
-    )
+    asked = {"points": sorted(set(access_point_ids)), "courts": sorted(set(courts))}
+    rows = session.execute(_GROUPS, asked).all()
     groups: dict[int, _Group] = {}
     for access_point_id, group_id, municipality_id, wrapped, epoch, lane in rows:
         group = groups.get(group_id)
@@ -149,13 +160,12 @@ def _issued_around(
     own start.
     """
     granules = window.granules
-    rows = session.execute(
-        sa.select(Grant.code_group_id, Grant.granule, Grant.length, Grant.lane, Grant.rev).where(
-            Grant.code_group_id.in_(group_ids),
-            Grant.granule > granules.start - MAX_LENGTH - OVERLAP_GRANULES,
-            Grant.granule < granules.stop + OVERLAP_GRANULES,
-        )
-    )
+    asked = {
+        "groups": group_ids,
+        "after": granules.start - MAX_LENGTH - OVERLAP_GRANULES,
+        "before": granules.stop + OVERLAP_GRANULES,
+    }
+    rows = session.execute(_ISSUED, asked)
     issued: dict[int, set[tuple[int, int, int, int]]] = defaultdict(set)
     for group_id, granule, length, lane, rev in rows:
         issued[group_id].add((granule, length, lane, rev))

@@ -22,6 +22,11 @@ _NEXT_NUMBER = sa.text(
     "ON CONFLICT (municipality_id) DO UPDATE SET last_number = permit_counter.last_number + 1 "
     "RETURNING last_number"
 )
+_NUMBER_IT = (
+    sa.update(Reservation.__table__)  # type: ignore[arg-type]
+    .where(Reservation.__table__.c.id == sa.bindparam("reservation"))
+    .values(permit_number=sa.bindparam("number"))
+)
 
 
 def due_after(ends_at: datetime) -> datetime:
@@ -60,9 +65,5 @@ def give_rights(
     mail.tell(session, reservation, "confirmed", now=now)
     if reservation.permit_number is None:
         number = session.scalar(_NEXT_NUMBER, {"municipality_id": reservation.municipality_id})
-        session.execute(
-            sa.update(Reservation.__table__)  # type: ignore[arg-type]
-            .where(Reservation.__table__.c.id == reservation.id)
-            .values(permit_number=number)
-        )
+        session.execute(_NUMBER_IT, {"reservation": reservation.id, "number": number})
         set_committed_value(reservation, "permit_number", number)
