@@ -50,7 +50,7 @@ def quote(catalogue: Catalogue, *, offering_id: int, window: Window, category: s
     day = civil_day(window.starts_at)
     bands = [
         band
-        for band in catalogue.bands(offering_id, day)
+        for band in catalogue.bands_from(offering_id, day)
         if window.starts_at <= band.window.starts_at and band.window.ends_at <= window.ends_at
     ]
     rates = catalogue.fee_rates.get((offering.space_kind, offering.size), ())

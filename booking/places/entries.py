@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from datetime import date
+from datetime import date, timedelta
 
 from booking.places.models import DayKind, SpaceKind
 from core.clock import start_of_day
@@ -206,6 +206,18 @@ class Catalogue:
         if offering.withdrawn_on is not None and day >= offering.withdrawn_on:
             return ()
         return self.space_bands(offering.space_id, offering.facility_id, day)
+
+    def bands_from(self, offering_id: int, day: date) -> tuple[Band, ...]:
+        """The bands that a window beginning on a day may be made of, ascending.
+
+        The day's own; where its last one ends at midnight, those of the next day follow: a facility that is
+        open around the clock sells over midnight.
+        """
+        own = self.bands(offering_id, day)
+        next_day = day + timedelta(days=1)
+        if not own or own[-1].window.ends_at != start_of_day(next_day):
+            return own
+        return own + self.bands(offering_id, next_day)
 
     def space_bands(self, space_id: int, facility_id: int, day: date) -> tuple[Band, ...]:
         """The bands of a space on a day: its own timetable, else its facility's, else the municipality's.

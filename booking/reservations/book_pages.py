@@ -130,11 +130,12 @@ def _choices(here: Here, places: Catalogue, offering_id: int, window: Window) ->
         municipality_id=here.municipality_id,
         offering_id=offering_id,
         first=civil_day(window.starts_at),
-        days=1,
+        days=2,
         now=here.now,
         version=places.version,
     )
-    bands = month.days[0].bands
+    # The next day's too: around the clock, a window may run over midnight.
+    bands = month.days[0].bands + month.days[1].bands
     return {
         "refusal": _refusal(here, places, offering_id, window, bands),
         "start": window.granules.start,

@@ -42,7 +42,9 @@ def sellable_windows(
     found = []
     while day <= end:
         for offering in offerings:
-            for window in runs(places.bands(offering.id, day), places.rules.max_bands):
+            for window in runs(places.bands_from(offering.id, day), places.rules.max_bands):
+                if civil_day(window.starts_at) != day:
+                    continue
                 granules = window.granules
                 is_closed = any((court, g) in closed for court in offering.courts for g in granules)
                 if first <= granules.start < last and not is_closed:

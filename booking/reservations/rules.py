@@ -35,7 +35,7 @@ def require_offered(catalogue: Catalogue, offering_id: int, window: Window, *, n
     Raises:
         NotThere: no such offering.
         Misaligned: off the 30-minute grid.
-        NotOffered: not a run of contiguous offered bands of one day.
+        NotOffered: not a run of contiguous offered bands.
         TooLong: more bands than one reservation may take.
         Ended: over, or less left than is sold. A running window is on sale until then.
         TooFarAhead: its booking period has not begun.
@@ -43,7 +43,7 @@ def require_offered(catalogue: Catalogue, offering_id: int, window: Window, *, n
     catalogue.offering(offering_id)
     if not window.is_aligned:
         raise Misaligned()
-    bands = catalogue.bands(offering_id, civil_day(window.starts_at))
+    bands = catalogue.bands_from(offering_id, civil_day(window.starts_at))
     count = run_length(bands, window)
     if not count:
         raise NotOffered()

@@ -27,6 +27,8 @@ from tests.integration.town.oracle import Oracle
 pytestmark = pytest.mark.timeout(420)
 
 GYM = "見本体育館"
+INSTANTS = ("timeout_before", "timeout_after")
+"""The caller dies before its call had its effect, or after."""
 _hours = count(30)
 """Each test books an hour of its own, from thirty hours ahead on."""
 
@@ -95,7 +97,7 @@ def _eventually(holds: Callable[[], bool], otherwise: str) -> None:
     wait_until(holds, otherwise, at_most_s=200, every_s=0.5)
 
 
-@pytest.mark.parametrize("instant", ["timeout_before", "timeout_after"])
+@pytest.mark.parametrize("instant", INSTANTS)
 def test_web_killed_while_it_opens_the_card_page(
     town: Town, oracle: Oracle, resident: Resident, instant: str
 ) -> None:
@@ -121,50 +123,51 @@ def test_web_killed_when_the_money_is_taken_and_nobody_returns(
     oracle.assert_in_order(booked)
 
 
-def test_worker_killed_while_it_asks_stripe_whether_it_was_paid(
+def test_worker_killed_in_the_middle_of_every_kind_of_call(
     town: Town, oracle: Oracle, resident: Resident
 ) -> None:
+    # Every call is cut first, then all are awaited together: each waits for the same length of lease.
+    paid = _cut_while_asking(town, oracle, resident)
+    given_back = [_cut_while_giving_back(town, oracle, resident, instant) for instant in INSTANTS]
+    given_up = [_cut_while_closing(town, oracle, resident, instant) for instant in INSTANTS]
+    for booked in given_up:
+        assert oracle.claims_of(booked) == 2, "freed before Stripe said that nothing can be captured"
+    _eventually(lambda: oracle.reservation(paid).state == "confirmed", "paid but never confirmed")
+    for booked in given_back:
+        _eventually(lambda of=booked: resident.refund(of) == "succeeded", "the money never went back")  # type: ignore[misc]
+        assert oracle.money_of(booked).refunded == oracle.reservation(booked).amount_yen
+    for booked in given_up:
+        _eventually(lambda of=booked: oracle.reservation(of).state == "cancelled", "never given up")  # type: ignore[misc]
+    for booked in (paid, *given_back, *given_up):
+        oracle.assert_in_order(booked)
+
+
+def _cut_while_asking(town: Town, oracle: Oracle, resident: Resident) -> Booked:
     booked = _book(resident)
     card_page = resident.open_card_page(booked)
     oracle.fault(kind="slow", path="/v1/checkout/sessions/*", method="GET", times=1, hold_s=3)
     asked = "GET /v1/checkout/sessions/<object_id>"
     with _down(town, "web"):
         _kill_while(town, oracle, "worker", asked, lambda: resident.pay_at(card_page))
-    _eventually(lambda: oracle.reservation(booked).state == "confirmed", "paid but never confirmed")
-    oracle.assert_in_order(booked)
+    return booked
 
 
-@pytest.mark.parametrize("instant", ["timeout_before", "timeout_after"])
-def test_worker_killed_while_it_gives_money_back(
-    town: Town, oracle: Oracle, resident: Resident, instant: str
-) -> None:
+def _cut_while_giving_back(town: Town, oracle: Oracle, resident: Resident, instant: str) -> Booked:
     booked = _book(resident)
     resident.pay(booked)
     oracle.fault(kind=instant, path="/v1/refunds", times=1, hold_s=3)
     _kill_while(town, oracle, "worker", "POST /v1/refunds", lambda: resident.cancel(booked))
     assert oracle.reservation(booked).state == "cancelled"
-    _eventually(lambda: resident.refund(booked) == "succeeded", "the money never went back")
-    assert oracle.money_of(booked).refunded == oracle.reservation(booked).amount_yen
-    oracle.assert_in_order(booked)
+    return booked
 
 
-@pytest.mark.parametrize("instant", ["timeout_before", "timeout_after"])
-def test_worker_killed_while_it_closes_an_unpaid_card_page(
-    town: Town, oracle: Oracle, resident: Resident, instant: str
-) -> None:
+def _cut_while_closing(town: Town, oracle: Oracle, resident: Resident, instant: str) -> Booked:
     booked = _book(resident)
     resident.open_card_page(booked)
     oracle.fault(kind=instant, path="/v1/checkout/sessions/*/expire", times=1, hold_s=3)
-    _kill_while(
-        town,
-        oracle,
-        "worker",
-        "POST /v1/checkout/sessions/<object_id>/expire",
-        lambda: resident.cancel(booked),
-    )
-    assert oracle.claims_of(booked) == 2, "freed before Stripe said that nothing can be captured"
-    _eventually(lambda: oracle.reservation(booked).state == "cancelled", "never given up")
-    oracle.assert_in_order(booked)
+    closing = "POST /v1/checkout/sessions/<object_id>/expire"
+    _kill_while(town, oracle, "worker", closing, lambda: resident.cancel(booked))
+    return booked
 
 
 def test_worker_down_at_the_deadline_frees_the_slot_when_it_is_back(

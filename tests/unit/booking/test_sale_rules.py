@@ -4,6 +4,8 @@ from datetime import UTC, date, datetime, timedelta
 
 import pytest
 
+from booking.fees.quote import quote
+from booking.places.models import DayKind
 from booking.reservations import refusals
 from booking.reservations.rules import (
     is_over,
@@ -16,7 +18,7 @@ from booking.reservations.rules import (
 from core.clock import start_of_day
 from core.errors import KaihoError, NotThere, Refused
 from core.window import Window
-from tests.unit.booking.places import FULL, RULES, catalogue
+from tests.unit.booking.places import FULL, RULES, catalogue, rows
 
 NOW = datetime(2026, 11, 21, tzinfo=UTC)
 SATURDAY = date(2026, 11, 28)
@@ -57,9 +59,25 @@ def test_a_window_on_sale_passes() -> None:
         require_offered(catalogue(), 99, hours(8, 12), now=NOW)
 
 
-def test_a_window_over_midnight_is_no_run_of_one_day() -> None:
+def test_a_facility_that_closes_at_night_sells_nothing_over_midnight() -> None:
     with pytest.raises(refusals.NotOffered):
         require_offered(catalogue(), FULL, hours(13, 32), now=NOW)
+
+
+def test_a_facility_open_around_the_clock_sells_over_midnight() -> None:
+    all_day = rows(*((hour, hour + 1) for hour in range(24)))
+    open_always = catalogue(bands={("facility", 1, kind): all_day for kind in DayKind})
+    require_offered(open_always, FULL, hours(23, 25), now=NOW)
+    price = quote(open_always, offering_id=FULL, window=hours(23, 25), category="general")
+    assert price.amount_yen == 600
+    with pytest.raises(refusals.TooLong):
+        require_offered(open_always, FULL, hours(23, 26), now=NOW)
+
+
+def test_a_last_band_to_midnight_does_not_reach_a_day_that_begins_later() -> None:
+    bands = {("facility", 1, kind): rows((1, 2), (22, 24)) for kind in DayKind}
+    with pytest.raises(refusals.NotOffered):
+        require_offered(catalogue(bands=bands), FULL, hours(22, 25), now=NOW)
 
 
 def test_half_an_hour_before_its_end_a_window_is_over() -> None:
