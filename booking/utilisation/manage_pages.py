@@ -16,7 +16,7 @@ from core.errors import BadInput
 
 pages = Blueprint("manage_utilisation", __name__)
 
-KINDS = {"": "すべての室場", "gym": "体育館", "martial_arts_room": "武道場", "ground": "校庭"}
+KINDS = {"": "すべての室場", "gym": "体育館", "martial_arts_room": "武道場", "ground": "グラウンド"}
 
 
 @pages.get("/manage/utilisation")
