@@ -182,7 +182,14 @@ class Tour:
 def run_tour(*, database_url: str | None = None) -> int:
     """Start a fresh town on free ports, run the story, stop the town. 0 only if the story held."""
     folder = Path(tempfile.mkdtemp(prefix="kaiho-tour-"))
-    town = Town(folder, database_url=database_url)
+    broken = tell(Town(folder, database_url=database_url))
+    if not broken:
+        shutil.rmtree(folder)
+    return broken
+
+
+def tell(town: Town) -> int:
+    """Start a town, run the story over it, stop it: 0 if the story held, else 1."""
     begun = time.monotonic()
     try:
         town.start()
@@ -196,5 +203,4 @@ def run_tour(*, database_url: str | None = None) -> int:
         return 1
     finally:
         town.stop()
-    shutil.rmtree(folder)
     return 0
