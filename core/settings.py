@@ -1,23 +1,33 @@
 """Settings, read once from the environment (`KAIHO_*`) at the front door and passed in from there."""
 
 import os
+import re
 from pathlib import Path
+from typing import Annotated
 
-from pydantic import SecretStr
+from pydantic import AfterValidator, Field, SecretStr
 from pydantic_settings import BaseSettings, SettingsConfigDict
+
+
+def _hex_of_32_bytes(key: SecretStr) -> SecretStr:
+    if not re.fullmatch(r"[0-9a-fA-F]{64}", key.get_secret_value()):
+        raise ValueError("not 64 hex digits")
+    return key
 
 
 class Settings(BaseSettings):
     """Everything an operator can set; `docs/settings.md` explains each for people."""
 
-    model_config = SettingsConfigDict(env_prefix="KAIHO_", env_file=None, extra="ignore")
+    model_config = SettingsConfigDict(
+        env_prefix="KAIHO_", env_file=None, extra="ignore", hide_input_in_errors=True
+    )
 
     database_url: str = "sqlite:///var/kaiho.sqlite3"
     municipality_code: str = "312029"
     base_url: str = "http://127.0.0.1:8000"
-    secret_key: SecretStr
+    secret_key: Annotated[SecretStr, Field(min_length=16)]
     """Signs cookies and CSRF tokens."""
-    master_key: SecretStr
+    master_key: Annotated[SecretStr, AfterValidator(_hex_of_32_bytes)]
     """64 hex digits; wraps lock secrets at rest (AES-256-GCM)."""
 
     stripe_secret_key: SecretStr = SecretStr("")

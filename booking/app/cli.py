@@ -1,11 +1,15 @@
 """`kaiho`: the command line. Each command parses, opens one transaction or runs one process, answers."""
 
+import errno
 import json
 import signal
 import threading
 from pathlib import Path
+from typing import NoReturn
 
 import click
+from pydantic import ValidationError
+from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 
 from booking.app.services import Services
 from core import logs
@@ -13,15 +17,34 @@ from core.errors import KaihoError
 from core.settings import Settings
 
 
-def _settings() -> Settings:
+def _environment_file() -> Path | None:
     file: Path | None = click.get_current_context().find_root().params["environment"]
-    return Settings(_env_file=file)
+    return file
+
+
+def _settings() -> Settings:
+    try:
+        return Settings(_env_file=_environment_file())
+    except ValidationError as error:
+        # Not the error itself: it is long, and what was typed in may be a secret.
+        raise click.ClickException(_what_is_wrong(error)) from None
+
+
+def _what_is_wrong(error: ValidationError) -> str:
+    found = [
+        f"KAIHO_{str(wrong['loc'][0]).upper()}"
+        f"（{'未設定' if wrong['type'] in ('missing', 'too_short') else '値が正しくありません'}）"
+        for wrong in error.errors(include_input=False)
+    ]
+    return f"設定を確認してください: {'、'.join(found)}。説明は docs/settings.md にあります。"
 
 
 def _services() -> Services:
     from booking.app.wiring import build_services
 
-    return build_services(_settings())
+    services = build_services(_settings())
+    click.get_current_context().call_on_close(services.database.dispose)
+    return services
 
 
 def _stop_on_signals() -> threading.Event:
@@ -31,6 +54,15 @@ def _stop_on_signals() -> threading.Event:
     return stop
 
 
+def _end_on_sigterm() -> None:
+    """SIGTERM ends the program as Ctrl-C does: what it started is stopped on the way out."""
+
+    def end(_number: int, _frame: object) -> NoReturn:
+        raise KeyboardInterrupt
+
+    signal.signal(signal.SIGTERM, end)
+
+
 class _Kaiho(click.Group):
     """Says what went wrong in a sentence, and exits with 1."""
 
@@ -38,7 +70,31 @@ class _Kaiho(click.Group):
         try:
             return super().invoke(ctx)
         except KaihoError as error:
-            raise click.ClickException(f"{error.sentence} ({error.code}: {error})") from error
+            detail = "" if str(error) == error.code else f": {error}"
+            raise click.ClickException(f"{error.sentence} ({error.code}{detail})") from error
+        except SQLAlchemyError as error:
+            raise click.ClickException(_about_database(error)) from error
+        except OSError as error:
+            if error.errno == errno.EPIPE:
+                raise
+            raise click.ClickException(f"ファイルや通信を使えません。({error})") from error
+
+
+def _about_database(error: SQLAlchemyError) -> str:
+    # Its own text may quote the statement with what it was given.
+    said = str(error.orig).strip().splitlines() if isinstance(error, DBAPIError) else []
+    detail = f"{type(error).__name__}: {said[0]}" if said else type(error).__name__
+    return (
+        "データベースを使えません。KAIHO_DATABASE_URL を確認し、まだなら kaiho migrate を実行してください。"
+        f"({detail})"
+    )
+
+
+def _address(_context: click.Context, _option: click.Parameter, value: str) -> tuple[str, int]:
+    host, _, port = value.rpartition(":")
+    if not host or not port.isdecimal() or not 0 < int(port) < 65536:
+        raise click.BadParameter("HOST:PORT")
+    return host, int(port)
 
 
 @click.group(cls=_Kaiho)
@@ -112,19 +168,25 @@ def broker_files() -> None:
 
 
 @main.command()
-@click.option("--listen", default="127.0.0.1:8000", show_default=True)
+@click.option("--listen", default="127.0.0.1:8000", show_default=True, callback=_address, metavar="HOST:PORT")
 @click.option("--workers", default=1, show_default=True, help="Processes; one is right for SQLite.")
 @click.option("--threads", default=16, show_default=True, help="Threads a process.")
-def web(listen: str, workers: int, threads: int) -> None:
+def web(listen: tuple[str, int], workers: int, threads: int) -> None:
     """Serve the pages, the webhook and the locks' HTTPS endpoint."""
     from granian import Granian
     from granian.constants import Interfaces
 
-    host, _, port = listen.rpartition(":")
+    from booking.app.listening import require_free
+
+    # Its processes read the settings again; what is wrong with them is said here, once.
+    _settings()
+    file = _environment_file()
+    require_free(*listen)
     Granian(
         "wsgi:app",
-        address=host,
-        port=int(port),
+        address=listen[0],
+        port=listen[1],
+        env_files=[file] if file else None,
         interface=Interfaces.WSGI,
         workers=workers,
         blocking_threads=threads,
@@ -147,25 +209,18 @@ def worker() -> None:
 @main.command()
 def gateway() -> None:
     """Speak with the locks over MQTT."""
-    from locks.broker_client import MqttSettings
-    from locks.gateway import Gateway
+    from booking.app.wiring import build_gateway
 
-    given = _services()
-    settings = given.settings
-    broker = MqttSettings(
-        host=settings.mqtt_host,
-        port=settings.mqtt_port,
-        username=settings.mqtt_username,
-        password=settings.mqtt_password,
-        tls_ca=settings.mqtt_tls_ca,
-    )
-    speaking = Gateway(given.database, given.keyring, given.lock_callbacks, given.clock, broker)
+    speaking = build_gateway(_services())
     stop = _stop_on_signals()
-    thread = threading.Thread(target=speaking.run, name="gateway")
-    thread.start()
-    stop.wait()
-    speaking.stop()
-    thread.join(10)
+
+    def end_when_asked() -> None:
+        stop.wait()
+        speaking.stop()
+
+    threading.Thread(target=end_when_asked, name="end", daemon=True).start()
+    # Not in a thread of its own: were it to break, the process must end and be started again.
+    speaking.run()
 
 
 @main.command()
@@ -182,6 +237,7 @@ def demo(tour: bool, port: int, listen: str, folder: Path) -> None:
     if tour:
         from booking.demo.tour import run_tour
 
+        _end_on_sigterm()
         raise SystemExit(run_tour())
     from booking.demo.stay import run_town
 

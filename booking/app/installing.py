@@ -60,8 +60,11 @@ def install(services: Services, *, access_point: str | None = None, facility: st
         NoSuchAccessPoint: nothing is called that.
         NotThere: no such facility.
         locks.errors.AlreadyFitted: there is a lock already.
+        OSError: the broker's files cannot be written; no lock was made.
     """
     settings, municipality_id, now = services.settings, services.municipality_id, services.clock.now()
+    # Where the files cannot be written, no lock is made: nobody would ever see its secrets.
+    write_for_broker(services)
     with services.database.transaction() as session:
         if facility is not None:
             found = fit_gym(session, municipality_id=municipality_id, facility_name=facility, now=now)
@@ -100,7 +103,9 @@ def write_for_broker(services: Services) -> bool:
 
 
 def _tell_mosquitto(folder: Path) -> None:
-    pid_file = folder / "mosquitto.pid"
-    # Not there: the broker is not up yet, or runs elsewhere and is told by whoever copies the files.
-    with suppress(FileNotFoundError, ValueError, ProcessLookupError):
-        os.kill(int(pid_file.read_text()), signal.SIGHUP)
+    # No file, or not ours to signal: the broker is not up yet, or whoever runs it tells it.
+    with suppress(OSError, ValueError):
+        pid = int((folder / "mosquitto.pid").read_text())
+        # The file outlives a broker that was killed; by now the number may belong to anybody.
+        if Path(f"/proc/{pid:d}/comm").read_text().strip() == "mosquitto":
+            os.kill(pid, signal.SIGHUP)

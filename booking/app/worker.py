@@ -16,13 +16,15 @@ from booking.app.services import Services
 from booking.notices import sender
 from booking.notices.sender import Mailer
 from booking.reservations import deadlines
+from core.clock import SystemClock
 from core.ids import new_token
 from core.lease import drop_lease, take_lease
 from locks import desired_state
 from payments import loops
 
 _LEASE = "worker"
-_LEASE_FOR = timedelta(seconds=15)
+LEASE_FOR = timedelta(seconds=15)
+RENEWED_EVERY_S = 5.0
 _BATCH = 100
 
 log = structlog.get_logger()
@@ -34,11 +36,14 @@ Job = Callable[[], int]
 
 
 class Worker:
-    """Runs the jobs while it holds the lease."""
+    """Runs the jobs while it holds the lease, which it asks for every `renewed_every_s` seconds."""
 
-    def __init__(self, services: Services, mailer: Mailer) -> None:
+    def __init__(
+        self, services: Services, mailer: Mailer, *, renewed_every_s: float = RENEWED_EVERY_S
+    ) -> None:
         self._services = services
         self._mailer = mailer
+        self._renewed_every_s = renewed_every_s
         self._holder = new_token()[:16]
         self._is_leader = threading.Event()
         self._scheduler = BackgroundScheduler(timezone="UTC")
@@ -69,23 +74,23 @@ class Worker:
                 coalesce=True,
                 max_instances=1,
                 misfire_grace_time=None,
-                next_run_time=self._services.clock.now(),
+                # The scheduler reads the machine's clock, whatever clock the jobs are given.
+                next_run_time=SystemClock().now(),
             )
         self._lead()
         self._scheduler.start()
         log.info("worker_started")
-        while not stop.wait(5):
+        while not stop.wait(self._renewed_every_s):
             self._lead()
         self._scheduler.shutdown(wait=True)
-        with self._services.database.transaction() as session:
-            drop_lease(session, _LEASE, holder=self._holder)
+        self._resign()
         log.info("worker_stopped")
 
     def _lead(self) -> None:
         try:
             with self._services.database.transaction() as session:
                 leads = take_lease(
-                    session, _LEASE, holder=self._holder, lasts_for=_LEASE_FOR, now=self._services.clock.now()
+                    session, _LEASE, holder=self._holder, lasts_for=LEASE_FOR, now=self._services.clock.now()
                 )
         except Exception as error:
             log.error("lease_failed", error=type(error).__name__)
@@ -94,6 +99,14 @@ class Worker:
             self._is_leader.set()
         else:
             self._is_leader.clear()
+
+    def _resign(self) -> None:
+        try:
+            with self._services.database.transaction() as session:
+                drop_lease(session, _LEASE, holder=self._holder)
+        except Exception as error:
+            # The database is away: the lease runs out by itself.
+            log.error("lease_failed", error=type(error).__name__)
 
     def _run(self, name: str, job: Job) -> None:
         if not self._is_leader.is_set():

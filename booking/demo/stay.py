@@ -1,11 +1,15 @@
 """`kaiho demo`: a town that stays until Ctrl-C, and says where to look."""
 
+import fcntl
 import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import click
 
 from booking.demo.town import Town
+from core.errors import Refused
 
 _WELCOME = """
   Kaihō が動いています（見本データ・この機械の中だけ）
@@ -24,21 +28,47 @@ _WELCOME = """
 """
 
 
+class AlreadyRunning(Refused):
+    """A town lives in this folder already; two of them would take each other's locks and mails."""
+
+    code = "already_running"
+    sentence = "このフォルダーの町はもう動いています。止めるか、--folder で別の場所を選んでください。"
+
+
 def run_town(folder: Path, *, port: int, listen: str, stop: threading.Event) -> None:
-    """Start the town in `folder` and keep it until `stop`."""
-    town = Town(folder, web_port=port, listen=listen)
-    click.echo("町を起こしています…")
-    try:
-        town.start()
-        click.echo(
-            _WELCOME.format(
-                web=town.at.web_url,
-                doors=town.at.doors_url,
-                password=town.sample_password,
-                folder=town.folder,
+    """Start the town in `folder` and keep it until `stop`.
+
+    Raises:
+        AlreadyRunning: somebody else keeps a town there.
+    """
+    with _only_one(folder):
+        town = Town(folder, web_port=port, listen=listen)
+        if port and town.at.web != port:
+            click.echo(f"ポート {port} は使われています。代わりに {town.at.web} を使います。")
+        click.echo("町を起こしています…")
+        try:
+            town.start()
+            click.echo(
+                _WELCOME.format(
+                    web=town.at.web_url,
+                    doors=town.at.doors_url,
+                    password=town.sample_password,
+                    folder=town.folder,
+                )
             )
-        )
-        stop.wait()
-    finally:
-        click.echo("町を休ませています…")
-        town.stop()
+            stop.wait()
+        finally:
+            click.echo("町を休ませています…")
+            town.stop()
+
+
+@contextmanager
+def _only_one(folder: Path) -> Iterator[None]:
+    folder.mkdir(parents=True, exist_ok=True)
+    with (folder / "running").open("w") as held:
+        try:
+            # Let go by the kernel when this process ends, however it ends.
+            fcntl.flock(held, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise AlreadyRunning(str(folder)) from None
+        yield

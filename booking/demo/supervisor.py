@@ -79,9 +79,9 @@ class Supervisor:
         """kill -9, as a power cut would; the watcher starts it again."""
         with self._lock:
             process = self._children[name].process
-            if process is not None:
-                with suppress(ProcessLookupError):
-                    os.killpg(process.pid, signal.SIGKILL)
+            # A number that was waited for may belong to somebody else by now.
+            if process is not None and process.poll() is None:
+                _kill_group(process)
                 process.wait()
 
     def hold_down(self, name: str) -> None:
@@ -95,7 +95,9 @@ class Supervisor:
         with self._lock:
             child = self._children[name]
             child.wanted = True
-            self._spawn(child, announces=False)
+            child.start_again_at = None
+            if child.process is None or child.process.poll() is not None:
+                self._spawn(child, announces=False)
 
     def signal(self, name: str, number: signal.Signals) -> None:
         """Send a signal to a child."""
@@ -110,19 +112,20 @@ class Supervisor:
         """Ask all to end, newest first; kill what does not within five seconds."""
         self._stopping.set()
         with self._lock:
-            running = [child for child in reversed(self._children.values()) if child.process]
-            for child in running:
-                assert child.process is not None
-                with suppress(ProcessLookupError):
-                    os.kill(child.process.pid, signal.SIGTERM)
+            running = [
+                (child, child.process)
+                for child in reversed(self._children.values())
+                if child.process is not None and child.process.poll() is None
+            ]
+            for _, process in running:
+                process.terminate()
             deadline = time.monotonic() + _GRACE_S
-            for child in running:
-                assert child.process is not None
+            for child, process in running:
                 with suppress(subprocess.TimeoutExpired):
-                    child.process.wait(max(0.0, deadline - time.monotonic()))
-                with suppress(ProcessLookupError):
-                    os.killpg(child.process.pid, signal.SIGKILL)
-                child.process.wait()
+                    process.wait(max(0.0, deadline - time.monotonic()))
+                # Whatever it started itself goes with it.
+                _kill_group(process)
+                process.wait()
                 if child.reader is not None:
                     child.reader.join(1)
 
@@ -151,6 +154,8 @@ class Supervisor:
         if not child.wanted or child.process is None or child.process.poll() is None:
             return
         if child.start_again_at is None:
+            # What it started itself may still hold its port.
+            _kill_group(child.process)
             wait_s = _BACKOFF_S[min(child.restarts, len(_BACKOFF_S) - 1)]
             child.start_again_at = time.monotonic() + wait_s
         elif time.monotonic() >= child.start_again_at:
@@ -176,8 +181,16 @@ def _first_line(child: Child, stdout: IO[bytes]) -> dict[str, str]:
         time.sleep(0.02)
     if not box or not box[0].strip():
         raise ContractBroken(f"{child.name} did not start: {_tail(child.log)}")
-    announced: dict[str, str] = json.loads(box[0])
+    try:
+        announced: dict[str, str] = json.loads(box[0])
+    except ValueError as error:
+        raise ContractBroken(f"{child.name} said {box[0][:200]!r} instead of where it listens") from error
     return announced
+
+
+def _kill_group(process: subprocess.Popen[bytes]) -> None:
+    with suppress(ProcessLookupError):
+        os.killpg(process.pid, signal.SIGKILL)
 
 
 def _tail(log: Path) -> str:

@@ -9,6 +9,8 @@ import requests
 from core.errors import ContractBroken
 
 _VOID_TEXT = {"script", "style"}
+_NOT_SENT = {"submit", "button", "reset", "image", "file"}
+"""Kinds of input that a form does not send unless they are pressed or filled."""
 
 
 @dataclass
@@ -75,9 +77,11 @@ class Visitor:
         return self._read(self._http.get(urljoin(self._base_url, address), timeout=30))
 
     def submit(self, page: Page, form: Form, **values: str) -> Page:
-        """Send a form of a page with some fields changed."""
-        address = urljoin(page.url, form.action)
-        return self._read(self._http.post(address, data=form.fields | values, timeout=30))
+        """Send a form of a page, by its own method, with some fields changed."""
+        address, fields = urljoin(page.url, form.action), form.fields | values
+        if form.method == "get":
+            return self._read(self._http.get(address, params=fields, timeout=30))
+        return self._read(self._http.post(address, data=fields, timeout=30))
 
     def _read(self, answer: requests.Response) -> Page:
         answer.encoding = "utf-8"
@@ -99,6 +103,7 @@ class _Reader(HTMLParser):
         self._in_link = False
         self._form: Form | None = None
         self._select: str | None = None
+        self._textarea: str | None = None
         self._skip = 0
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
@@ -107,7 +112,7 @@ class _Reader(HTMLParser):
             if name.startswith("data-"):
                 self.marks.setdefault(name.removeprefix("data-"), []).append(value)
         if tag == "form":
-            self._form = Form(given.get("action") or self.url, given.get("method", "get"))
+            self._form = Form(given.get("action") or self.url, given.get("method", "get").lower())
             self.forms.append(self._form)
         elif tag == "a":
             self.links.append((given.get("href", ""), ""))
@@ -120,6 +125,8 @@ class _Reader(HTMLParser):
     def _field(self, tag: str, given: dict[str, str]) -> None:
         assert self._form is not None
         name = given.get("name", "")
+        if "disabled" in given:
+            return
         if tag == "select":
             self._select = name
         elif tag == "option" and self._select:
@@ -127,22 +134,30 @@ class _Reader(HTMLParser):
                 self._form.fields[self._select] = given.get("value", "")
         elif tag == "textarea" and name:
             self._form.fields[name] = ""
+            self._textarea = name
         elif tag == "input" and name:
             unticked = given.get("type") in ("radio", "checkbox") and "checked" not in given
-            if not unticked and given.get("type") != "submit":
-                self._form.fields[name] = given.get("value", "")
+            if not unticked and given.get("type") not in _NOT_SENT:
+                ticked = "on" if given.get("type") in ("radio", "checkbox") else ""
+                self._form.fields[name] = given.get("value", ticked)
 
     def handle_endtag(self, tag: str) -> None:
         if tag == "form":
             self._form = None
         elif tag == "select":
             self._select = None
+        elif tag == "textarea":
+            self._textarea = None
         elif tag == "a":
             self._in_link = False
         elif tag in _VOID_TEXT:
             self._skip -= 1
 
     def handle_data(self, data: str) -> None:
+        if self._form is not None and self._textarea is not None:
+            # HTML drops the one line break that follows the opening tag.
+            shown = self._form.fields[self._textarea]
+            self._form.fields[self._textarea] = shown + (data if shown else data.removeprefix("\n"))
         if not self._skip and data.strip():
             self.words.append(data.strip())
             if self._in_link:

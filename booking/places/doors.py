@@ -3,7 +3,7 @@
 from datetime import datetime
 
 import sqlalchemy as sa
-from sqlalchemy.orm import Session
+from sqlalchemy.orm import Session, aliased
 
 from booking.places.models import (
     Court,
@@ -62,6 +62,8 @@ def fit_gym(session: Session, *, municipality_id: int, facility_name: str, now: 
 
 
 def _gym(municipality_id: int, facility_name: str, now: datetime) -> sa.Select[int, str]:
+    today = civil_day(now)
+    newer = aliased(FacilityName)
     return (
         sa.select(Space.id, Space.name)
         .join(FacilityName, FacilityName.facility_id == Space.facility_id)
@@ -69,9 +71,14 @@ def _gym(municipality_id: int, facility_name: str, now: datetime) -> sa.Select[i
             Space.municipality_id == municipality_id,
             Space.kind == SpaceKind.GYM,
             FacilityName.name == facility_name,
-            FacilityName.valid_from <= civil_day(now),
+            FacilityName.valid_from <= today,
+            ~sa.exists().where(
+                newer.facility_id == FacilityName.facility_id,
+                newer.valid_from > FacilityName.valid_from,
+                newer.valid_from <= today,
+            ),
         )
-        .order_by(FacilityName.valid_from.desc(), Space.id)
+        .order_by(Space.sort_key, Space.id)
     )
 
 
