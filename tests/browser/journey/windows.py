@@ -12,10 +12,8 @@ def running() -> tuple[int, int]:
     """(granule, length) of a window that runs now and is still sold: an hour, or two near its end."""
     now = SystemClock().now()
     hour = granule_of(now) // 2 * 2
-    if Window.of_granules(hour, 2).ends_at - now > timedelta(minutes=32):
-        return hour, 2
-    # The day's last hour has no second one after it, but the next day's first lets in ten minutes early.
-    return (hour + 2, 2) if now.astimezone(TOKYO).hour == 23 else (hour, 4)
+    is_long_enough = Window.of_granules(hour, 2).ends_at - now > timedelta(minutes=32)
+    return hour, 2 if is_long_enough else 4
 
 
 def hours_ahead(hours: int, *, days: int = 0) -> int:
@@ -23,8 +21,6 @@ def hours_ahead(hours: int, *, days: int = 0) -> int:
     return granule_of(SystemClock().now()) // 2 * 2 + 2 * hours + days * GRANULES_A_DAY
 
 
-def clock_words(start: int, length: int) -> str:
-    """The window as a screen names it: `18:00〜19:00`."""
-    window = Window.of_granules(start, length)
-    ends = f"{window.ends_at.astimezone(TOKYO):%H:%M}"
-    return f"{window.starts_at.astimezone(TOKYO):%H:%M}〜{'24:00' if ends == '00:00' else ends}"
+def clock_words(start: int) -> str:
+    """How a screen begins to name the window: `18:00〜`."""
+    return f"{Window.of_granules(start, 1).starts_at.astimezone(TOKYO):%H:%M}〜"
