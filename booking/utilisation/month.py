@@ -101,7 +101,10 @@ def heatmap(
     now: datetime,
     space_kinds: frozenset[SpaceKind] | None = None,
 ) -> Heatmap:
-    """The month that holds `first`, over all kinds of space or some; two statements, however many rows."""
+    """The month that holds `first`, over all kinds of space or some; two statements, however many rows.
+
+    A facility without a space of these kinds has no row.
+    """
     places = catalogue(session, municipality_id)
     first = first.replace(day=1)
     days = [first + timedelta(days=n) for n in range(calendar.monthrange(first.year, first.month)[1])]
@@ -109,6 +112,8 @@ def heatmap(
     today = civil_day(now)
     rows = []
     for facility in places.facilities(days[-1]):
+        if space_kinds is not None and not any(space.kind in space_kinds for space in facility.spaces):
+            continue
         cells = tuple(
             Cell(day, _slots(places, facility, day, number, masks, space_kinds), is_over=day < today)
             for number, day in enumerate(days)

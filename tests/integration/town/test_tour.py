@@ -1,4 +1,4 @@
-"""The demo's tour judges itself: it holds over a town, and breaks off where a door does not know its people."""
+"""The demo's tour judges itself: it holds over a town, and breaks off where a door has another secret."""
 
 import json
 from pathlib import Path
