@@ -13,10 +13,11 @@ from uuid import UUID
 
 import sqlalchemy as sa
 import structlog
+from sqlalchemy.exc import DBAPIError
 from sqlalchemy.orm import Session
 
 from core.clock import Clock
-from core.database import Database, retrying
+from core.database import Database, is_retryable, retrying
 from core.errors import KaihoError
 from core.ids import jitter
 from payments.errors import StripeUnavailable
@@ -143,7 +144,26 @@ def _begin_next(database: Database, clock: Clock, loop: Loop[Row, Taken]) -> tup
             )
             if row is None:
                 return None
-            lease(row, now=now)
-            return row.id, loop.begin(session, row, now)
+            return row.id, _begun_or_none(session, loop, row, now)
 
     return retrying(take)
+
+
+def _begun_or_none(session: Session, loop: Loop[Row, Taken], row: Row, now: datetime) -> Taken | None:
+    """What the call needs of the row, leased now.
+
+    A row that cannot begin is put off: as the one that has waited longest it would hold up all others.
+    """
+    try:
+        with session.begin_nested():
+            lease(row, now=now)
+            taken = loop.begin(session, row, now)
+            session.flush()
+        return taken
+    except Exception as error:
+        if isinstance(error, DBAPIError) and is_retryable(error):
+            raise
+        session.refresh(row)
+        put_off(row, error, now=now)
+        log.error("due_row_cannot_begin", table=row.__tablename__, id=str(row.id), error=_told(error))
+        return None

@@ -1,10 +1,13 @@
 """A court is free again only when Stripe says that nobody can pay for it. Stripe decides who was first."""
 
+from dataclasses import replace
+from datetime import datetime
 from uuid import UUID
 
 import pytest
+from sqlalchemy.orm import Session
 
-from payments import attempts, checkout
+from payments import attempts, checkout, loops
 from payments.errors import AttemptOver, StripeUnavailable
 from payments.models import Payment
 from payments.states import PaymentState
@@ -213,3 +216,25 @@ def test_the_live_attempt_is_known_until_it_is_closed(till: Till, reservation: U
     with till.database.reading() as session:
         assert checkout.live_of(session, reference=reservation) is None
         assert session.get_one(Payment, payment_id).next_due_at is None
+
+
+def test_a_row_that_cannot_even_begin_holds_up_no_other(till: Till, reservation: UUID, another: UUID) -> None:
+    told = till.notes.callbacks()
+
+    def broken(session: Session, *, reference: UUID, now: datetime) -> None:
+        if reference == reservation:
+            raise RuntimeError("poison")
+        told.attempts_closed(session, reference=reference, now=now)
+
+    callbacks = replace(told, attempts_closed=broken)
+    poisoned, sound = (till.start(one) for one in (reservation, another))
+    till.clock.advance(minutes=10)
+    for _ in range(2):
+        loops.expire_sessions(till.database, till.stripe, callbacks, till.clock)
+    assert till.notes.closed == [another]
+    assert till.state(sound) == PaymentState.EXPIRED
+    left = till.payment(poisoned)
+    assert (left.state, left.last_error, left.leased_until) == (PaymentState.OPENING, "RuntimeError", None)
+    till.clock.advance(minutes=6)
+    till.expire()
+    assert till.notes.closed == [another, reservation]

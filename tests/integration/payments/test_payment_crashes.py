@@ -5,6 +5,7 @@ from uuid import UUID
 
 import pytest
 
+from payments.due import LEASE_FOR
 from payments.models import Payment
 from payments.states import PaymentState, RefundState
 from tests.integration.payments.conftest import Till
@@ -131,7 +132,7 @@ def test_a_dead_workers_row_is_left_alone_until_its_lease_ends(till: Till, reser
     till.owe(reservation)
     till.stripe.after["create_refund"].append(_kill)
     till.killed_in(till.send)
-    till.clock.advance(minutes=2, seconds=59)
+    till.clock.advance(seconds=LEASE_FOR.total_seconds() - 1)
     assert till.send() == 0
     till.clock.advance(seconds=1)
     assert till.send() == 1
