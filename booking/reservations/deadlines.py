@@ -5,6 +5,7 @@ from datetime import datetime, timedelta
 
 import sqlalchemy as sa
 import structlog
+from sqlalchemy.exc import DBAPIError
 from sqlalchemy.orm import Session
 
 from booking.notices import mail
@@ -15,7 +16,7 @@ from booking.reservations.models import Reservation, State
 from booking.reservations.money import end_hold
 from booking.reservations.release import release
 from booking.reservations.states import move
-from core.errors import KaihoError
+from core.database import is_retryable
 from locks import fleet
 from payments import checkout
 
@@ -47,8 +48,11 @@ def expire_due(session: Session, *, now: datetime, limit: int) -> int:
             with session.begin_nested():
                 _move_on(session, reservation, reports, now=now)
                 session.flush()
-        except KaihoError as error:
-            log.error("deadline_failed", reservation_id=str(reservation.id), error=error.code)
+        except Exception as error:
+            # Whatever it is: raised, it would undo the batch, and all that is due would wait behind one row.
+            if isinstance(error, DBAPIError) and is_retryable(error):
+                raise
+            log.error("deadline_failed", reservation_id=str(reservation.id), error=type(error).__name__)
             session.refresh(reservation)
             reservation.next_due_at = now + _AFTER_FAILURE
             session.flush()

@@ -1,11 +1,14 @@
 """From hold to used: paying, giving up, running out, late money, staff's word, the door."""
 
 from datetime import datetime, timedelta
+from typing import Any
 from uuid import UUID
 
 import pytest
 import sqlalchemy as sa
+from sqlalchemy.orm import Session
 
+from booking.notices import mail
 from booking.people.models import Account
 from booking.reservations import deadlines, door, money
 from booking.reservations.approve import approve, reject
@@ -344,6 +347,29 @@ def test_an_undecided_request_lapses_when_due_and_cannot_be_approved_after_the_s
     assert work(town, at(10) - timedelta(hours=24)) == 1
     assert town.reservation(reservation_id).state == State.EXPIRED
     assert mails(town) == ["requested", "undecided"]
+
+
+def test_a_due_row_that_always_fails_holds_up_no_other(town: Town, monkeypatch: pytest.MonkeyPatch) -> None:
+    poisoned = town.held()
+    sound = town.held(wanted=window(13, 15))
+    told = mail.tell
+
+    def broken(session: Session, reservation: Reservation, *words: str, **named: Any) -> None:
+        if reservation.id == poisoned:
+            raise RuntimeError("poison")
+        told(session, reservation, *words, **named)
+
+    monkeypatch.setattr(mail, "tell", broken)
+    due = NOW + timedelta(minutes=10)
+    assert work(town, due) == 2
+    assert town.reservation(sound).state == State.EXPIRED
+    left = town.reservation(poisoned)
+    assert (left.state, left.next_due_at) == (State.HELD, due + timedelta(minutes=5))
+    assert town.claims(owner=poisoned)
+    assert work(town, due) == 0
+    monkeypatch.undo()
+    work(town, due + timedelta(minutes=5))
+    assert town.reservation(poisoned).state == State.EXPIRED
 
 
 def open_door(town: Town, reservation_id: UUID, opened_at: datetime, now: datetime | None = None) -> State:
