@@ -10,7 +10,6 @@ from email.utils import format_datetime
 from uuid import UUID
 
 import structlog
-from jinja2 import TemplateError
 from sqlalchemy.orm import Session
 
 from booking.notices.about import About, Office, about_reservations, offices_of
@@ -80,8 +79,8 @@ def send_due(database: Database, mailer: Mailer, clock: Clock, *, limit: int = B
 def _send_one(database: Database, mailer: Mailer, clock: Clock, row: Taken, facts: _Facts) -> bool:
     try:
         mailer.transport.send(_message(mailer, row, facts, clock.now()))
-    except (KaihoError, TemplateError, ValueError) as error:
-        # ValueError: an address or subject that cannot stand in a header. The log gets no address.
+    except Exception as error:
+        # Raised, it would leave the rest of the batch unsent, each time. A foreign text may hold an address.
         reason = str(error) if isinstance(error, KaihoError) else type(error).__name__
         log.warning("mail_failed", owed_id=str(row.id), template=row.payload["template"], reason=reason)
         _note(database, lambda session: mark_failed(session, row, reason, now=clock.now()))

@@ -40,13 +40,14 @@ def owed_rows(database: Database) -> list[Owed]:
 class Refusing:
     """A mail server that never takes mail for one address."""
 
-    def __init__(self, inner: SmtpTransport, address: str) -> None:
+    def __init__(self, inner: SmtpTransport, address: str, answer: Exception | None = None) -> None:
         self._inner = inner
         self._address = address
+        self._answer = answer or RejectedOutside("mail server: [550]")
 
     def send(self, message: EmailMessage) -> None:
         if message["To"].addresses[0].addr_spec == self._address:
-            raise RejectedOutside("mail server: [550]")
+            raise self._answer
         self._inner.send(message)
 
     def close(self) -> None:
@@ -146,6 +147,22 @@ def test_one_bad_address_is_parked_in_the_end_and_holds_up_nobody(
     assert parked.parked_at is not None
     assert parked.due_at is None
     assert parked.attempts == MAX_ATTEMPTS
+
+
+@pytest.mark.usefixtures("evening")
+def test_a_mail_that_fails_in_a_way_nobody_foresaw_fails_alone(
+    database: Database, mailer: Mailer, smtp_sink: SmtpSink, clock: StoppedClock
+) -> None:
+    assert isinstance(mailer.transport, SmtpTransport)
+    failing = replace(
+        mailer, transport=Refusing(mailer.transport, "bad@example.jp", RuntimeError("bad@example.jp"))
+    )
+    for number, address in enumerate(("bad@example.jp", "b@example.jp", "c@example.jp")):
+        owe_to(database, address, key=f"{number}")
+    assert send_due(database, failing, clock) == 2
+    assert sorted(to for [to] in smtp_sink.recipients) == ["b@example.jp", "c@example.jp"]
+    row = owed_rows(database)[0]
+    assert (row.done_at, row.last_error) == (None, "RuntimeError")
 
 
 @pytest.mark.usefixtures("evening")
