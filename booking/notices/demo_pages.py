@@ -11,8 +11,7 @@ from pathlib import Path
 from flask import Blueprint, render_template
 from flask.typing import ResponseReturnValue
 
-from booking.app.guards import public_demo
-from booking.app.services import current_services
+from booking.app.guards import public_demo, reading
 
 pages = Blueprint("demo", __name__)
 
@@ -33,7 +32,8 @@ class Caught:
 @public_demo
 def mails() -> ResponseReturnValue:
     """The newest mails first."""
-    folder = current_services().settings.demo_mail_dir
+    with reading() as here:
+        folder = here.services.settings.demo_mail_dir
     files = sorted(folder.glob("*.eml"), reverse=True)[:_SHOWN] if folder is not None else []
     return render_template("demo/mails.html", mails=[_read(path) for path in files])
 
