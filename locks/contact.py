@@ -81,7 +81,9 @@ def verify(session: Session, keyring: Keyring, *, lock_id: str, payload: bytes) 
 
 def reject(session: Session, *, lock_id: str, payload: bytes, error: BadMessage, now: datetime) -> None:
     """Keep and count a message that proves nothing."""
-    quarantine.keep(session, claimed_lock=lock_id, why=error.why, message=payload, now=now)
+    # There is no end of names that are nobody's: they share one sender's places.
+    claimed = "" if error.why == "unknown_lock" else lock_id
+    quarantine.keep(session, claimed_lock=claimed, why=error.why, message=payload, now=now)
     metrics.MESSAGES.labels(error.why).inc()
 
 

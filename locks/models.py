@@ -245,7 +245,7 @@ class QuarantinedMessage(Base):
 
     id: Mapped[int] = mapped_column(BigKey, primary_key=True)
     claimed_lock: Mapped[str] = mapped_column(sa.String(16))
-    """By the topic or the address; need not exist."""
+    """By the topic or the address; empty where no living lock has that name."""
     why: Mapped[str] = mapped_column(sa.String(24))
     received_at: Mapped[datetime] = mapped_column(UtcDateTime)
     size: Mapped[int]

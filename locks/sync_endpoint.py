@@ -12,6 +12,7 @@ from werkzeug.exceptions import RequestEntityTooLarge
 from core.clock import Clock
 from core.database import Database, retrying
 from core.errors import Unavailable
+from core.network import network_of
 from core.secrets import Keyring
 from locks import contact
 from locks.callbacks import Callbacks
@@ -21,6 +22,8 @@ from locks.errors import BadMessage
 
 GUARD = "lock_signature"
 _RETRY_AFTER_S = 60
+_PER_NETWORK = 600
+"""Tries a minute: all locks of a town may stand behind one address, and each speaks twice a day."""
 _LOCK = re.compile(r"[0-9a-f]{16}\Z")
 _MALFORMED = {"bad_payload", "unsupported"}
 
@@ -54,11 +57,13 @@ class Pace:
 def blueprint(database: Database, keyring: Keyring, callbacks: Callbacks, clock: Clock) -> Blueprint:
     """`POST /locks/v1/<lock>/sync`. It brings its own guard: the signature of the lock (`GUARD`)."""
     locks = Blueprint("locks", __name__)
-    pace = Pace(clock)
+    pace, crowd = Pace(clock), Pace(clock, limit=_PER_NETWORK)
 
     @locks.post("/locks/v1/<lock_id>/sync")
     def sync(lock_id: str) -> Response:
-        if not pace.allows(f"{request.remote_addr} {lock_id[:16]}"):
+        network = network_of(request.remote_addr)
+        # Whoever makes up a lock for each message is one sender all the same.
+        if not (crowd.allows(network) and pace.allows(f"{network} {lock_id[:16]}")):
             return _later(429)
         request.max_content_length = MAX_BYTES
         try:

@@ -12,7 +12,7 @@ from prometheus_client import REGISTRY
 
 from core.window import granule_start
 from locks import desired_state, fleet
-from locks.contact import next_sync_at
+from locks.contact import next_sync_at, receive_hello
 from locks.installation import add_access_point
 from locks.keys import subkey
 from locks.models import DesiredVersion, EventLoss, Lock, LockEvent, QuarantinedMessage
@@ -194,6 +194,21 @@ def test_a_flood_from_one_sender_does_not_fill_the_quarantine(school: School) ->
         kept = [message.head for message in newest(session, limit=100)]
     assert len(kept) == KEPT_PER_SENDER
     assert (kept[0], kept[-1]) == (b"noise 54", b"noise 5")
+
+
+def test_a_flood_under_made_up_names_does_not_fill_the_quarantine_either(school: School) -> None:
+    door = school.fit()
+    school.hear(door, b"noise of a lock of ours")
+    with school.database.transaction() as session:
+        for number in range(KEPT_PER_SENDER + 5):
+            name = f"{number:016x}"
+            answer = receive_hello(
+                session, school.keyring, school.callbacks, lock_id=name, payload=b"noise", now=NOW
+            )
+            assert answer is None
+    with school.database.reading() as session:
+        kept = [(message.claimed_lock, message.why) for message in newest(session, limit=1000)]
+    assert kept == [("", "unknown_lock")] * KEPT_PER_SENDER + [(door.id, "bad_envelope")]
 
 
 def test_an_event_is_stored_once_however_often_it_is_told(school: School) -> None:

@@ -94,6 +94,23 @@ def test_a_lock_that_does_not_stop_is_asked_to_come_back_later(school: School, c
     assert int(answers[-1].headers["Retry-After"]) > 0
 
 
+def test_made_up_locks_from_one_network_are_one_crowd(school: School, client: FlaskClient) -> None:
+    def post(number: int, address: str) -> int:
+        answer = client.post(
+            f"/locks/v1/{number:016x}/sync",
+            data=b"a.b.c",
+            content_type="text/plain",
+            environ_overrides={"REMOTE_ADDR": address},
+        )
+        return answer.status_code
+
+    asked = [post(number, f"2001:db8::{number:x}") for number in range(620)]
+    assert asked.index(429) == 600
+    assert set(asked[600:]) == {429}
+    assert post(1, "2001:db8:0:1::1") == 400
+    assert school.rows(sa.select(QuarantinedMessage.id)) == []
+
+
 def test_a_busy_database_is_said_to_be_unavailable(school: School, client: FlaskClient) -> None:
     def busy(*_: object, **__: object) -> None:
         raise TryAgain
