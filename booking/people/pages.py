@@ -14,6 +14,7 @@ from booking.people import sessions
 from booking.people.sign_in import SignedIn, sign_in
 from core.errors import BadInput, KaihoError, TooMany
 from core.ids import new_token, token_digest
+from core.network import network_of
 
 pages = Blueprint("people", __name__)
 
@@ -44,7 +45,7 @@ def try_sign_in() -> ResponseReturnValue:
             municipality_id=services.municipality_id,
             mail_address=mail_address,
             password=request.form.get("password", "")[:200],
-            place=_known_device(mail_address) or f"address {request.remote_addr}",
+            place=_known_device(mail_address) or f"address {network_of(request.remote_addr)}",
             device=_device_name(),
         )
     except (BadInput, TooMany) as error:

@@ -121,6 +121,20 @@ def test_elsewhere_the_owner_signs_in_all_the_same(small_site: Site) -> None:
     assert try_in(elsewhere, PASSWORD).status_code == 303
 
 
+@pytest.mark.parametrize(("owners", "status"), [("2001:db8::ffff", 429), ("2001:db8:0:1::1", 303)])
+def test_changing_the_address_within_a_household_makes_nobody_new(
+    small_site: Site, owners: str, status: int
+) -> None:
+    with_password(small_site)
+    for number in range(5):
+        guesser = small_site.browser()
+        guesser.environ_base["REMOTE_ADDR"] = f"2001:db8::{number}"
+        try_in(guesser, "guess")
+    owner = small_site.browser()
+    owner.environ_base["REMOTE_ADDR"] = owners
+    assert try_in(owner, PASSWORD).status_code == status
+
+
 @pytest.mark.parametrize("hops, status", [(0, 429), (1, 303)])
 def test_behind_a_proxy_of_ours_a_place_is_the_address_that_the_proxy_saw(
     sqlite_database_url: str, hops: int, status: int
