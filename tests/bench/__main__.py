@@ -2,8 +2,8 @@
 
     python -m tests.bench [--database sqlite|postgresql|both] [--rounds N] [--short] [--workers N --threads N]
 
-Everything listens on loopback and lives in a temporary folder. A machine that does other things at the same time
-gives other figures: compare the shares, not the numbers.
+Everything listens on loopback and lives in a temporary folder. A machine that does other things at the same
+time gives other figures: compare the shares, not the numbers.
 """
 
 import argparse
@@ -18,16 +18,18 @@ from pathlib import Path
 
 from tests.bench import figures, machine
 from tests.bench.figures import Figure
-from tests.bench.run import DEFAULTS, Run, Server, Size
+from tests.bench.run import DEFAULTS, Run, Server, Size, count_small, page_counts
 from tests.servers.postgres import running_postgres
 from tests.servers.schema import sqlite_url
 
 METHOD = """\
 Town: the seed with a lock at every gym ({locks}), {year}, {residents} signed-in residents.
-Server: `kaiho web` ({servers}); client: raw keep-alive connections from one process on the same machine.
-{rounds} rounds; in each the measurements and their limits take turns; medians, (lowest–highest) of the rounds.
-Bare page: a one-line Flask application behind the same server, same client. Bare insert: the rows of one hold
-(reservation, claims, owed mail) by the driver alone, one durable transaction each ({bare})."""
+Server: `kaiho web` ({servers}).
+Client: raw keep-alive connections from one process on the same machine.
+{rounds} rounds, measurements and limits in turn; medians, (lowest–highest) of the rounds.
+Bare page: a one-line Flask application behind the same server, same client.
+Bare insert: the rows of one hold (reservation, claims, owed mail) by the driver alone, a durable transaction
+each ({bare})."""
 
 SHORT = Size(rounds=1, reservations=1500, pages=5, holds=60, confirmed=20, bare=200, builds=2)
 
@@ -47,10 +49,12 @@ def main() -> int:
         server = DEFAULTS[name]
         server = Server(wanted.workers or server.workers, wanted.threads or server.threads)
         with _database(name) as url:
+            few = count_small(url)
+        with _database(name) as url:
             run = Run(name, url, size, server)
             if name == "PostgreSQL":
                 lines.append(machine.postgres_version(run.town.services))
-            found += run.figures()
+            found += [*run.figures(), page_counts(name, few, run)]
             runs.append(run)
     print("\n".join(["## Machine", "", *(f"- {line}" for line in lines), "", "## Method", ""]))
     print(_method(runs, size))

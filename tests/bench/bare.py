@@ -1,7 +1,7 @@
 """The limits: what the same machine does with nothing of ours in between.
 
-The bare page: a Flask application of one line behind the same server, for the same client. The bare insert: the rows
-of one hold, by the driver alone, one durable transaction each.
+The bare page: a Flask application of one line behind the same server, for the same client. The bare insert:
+the rows of one hold, by the driver alone, one durable transaction each.
 """
 
 import json
@@ -12,6 +12,7 @@ import threading
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from itertools import cycle
 from multiprocessing.synchronize import Barrier
 from queue import SimpleQueue
 from typing import Any
@@ -57,7 +58,7 @@ def bare_page(*, workers: int, threads: int) -> Iterator[int]:
 class Pattern:
     """A reservation as a hold wrote it, to be written again elsewhere: with its claims and its mail."""
 
-    def __init__(self, database_url: str, reservation_id: UUID) -> None:
+    def __init__(self, database_url: str, reservation_id: UUID, groups: Sequence[UUID]) -> None:
         self.url = database_url
         self.is_sqlite = database_url.startswith("sqlite")
         with _connect(database_url) as connection:
@@ -68,6 +69,8 @@ class Pattern:
             self.owed = _row(
                 connection, f"SELECT * FROM owed WHERE key LIKE {mark}", f"made:{reservation_id}:%"
             )
+        # Spread as holds are: a group with thousands of open ones is nothing that exists.
+        self._groups = cycle([group.hex if self.is_sqlite else group for group in groups])
         self._next = FAR
 
     def rows(self, count: int) -> list[list[tuple[str, list[tuple[Any, ...]]]]]:
@@ -80,11 +83,15 @@ class Pattern:
                 {**claim, "granule": number + place, "reservation_id": key}
                 for place, claim in enumerate(self.claims)
             ]
+            reservation = {
+                **self.reservation,
+                "id": key,
+                "group_id": next(self._groups),
+                "request_key": str(number),
+            }
             made.append(
                 [
-                    self._insert(
-                        "reservation", [{**self.reservation, "id": key, "request_key": str(number)}]
-                    ),
+                    self._insert("reservation", [reservation]),
                     self._insert("claim", claims),
                     self._insert("owed", [{**self.owed, "id": key, "key": f"bare:{number}"}]),
                 ]
@@ -100,7 +107,7 @@ class Pattern:
 
 
 def bare_inserts(pattern: Pattern, count: int, *, processes: int = 2, connections: int = 8) -> float:
-    """Transactions a second: PostgreSQL over `connections` in each of `processes`, SQLite over its one writer."""
+    """Transactions a second: PostgreSQL over so many connections a process, SQLite over its one writer."""
     if pattern.is_sqlite:
         return _sqlite_inserts(pattern, count)
     spawn = multiprocessing.get_context("spawn")

@@ -1,4 +1,4 @@
-"""A load generator that costs little beside the server it measures: raw keep-alive connections, prepared bytes."""
+"""A load generator that costs little beside what it measures: keep-alive connections, prepared bytes."""
 
 import asyncio
 import time
@@ -27,7 +27,7 @@ def request(method: str, path: str, *, host: str, cookie: str = "", body: bytes 
 
 
 def run(port: int, requests: Sequence[bytes], *, clients: int) -> tuple[list[Answer], float]:
-    """Send all requests over `clients` connections, each the next one as soon as it is free; answers and seconds."""
+    """Send all over `clients` connections, each the next one as soon as it is free; answers and seconds."""
     return asyncio.run(_run(port, requests, clients))
 
 
@@ -47,7 +47,8 @@ async def _run(port: int, requests: Sequence[bytes], clients: int) -> tuple[list
 async def _client(port: int, waiting: Iterator[bytes], answers: list[Answer]) -> None:
     reader, writer = await asyncio.open_connection("127.0.0.1", port)
     for one in waiting:
-        answers.append(await _exchange(reader, writer, one))
+        answer = await _exchange(reader, writer, one)
+        answers.append(answer)
     writer.close()
 
 

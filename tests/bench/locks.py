@@ -1,4 +1,4 @@
-"""A simulated lock that says hello over HTTPS: the real firmware's step function, our endpoint, nothing mocked between."""
+"""A simulated lock that says hello over HTTPS: the firmware's step function against the real endpoint."""
 
 import json
 from hashlib import sha256
@@ -89,7 +89,7 @@ def full_sync(port: int, lock: HttpsLock) -> tuple[float, int]:
     """
     spent, hellos = 0.0, 0
     while True:
-        answers, took = load.run(port, [sync_request(port, lock)], clients=1)
+        answers, _ = load.run(port, [sync_request(port, lock)], clients=1)
         (answer,) = answers
         assert answer.status == 200, (answer.status, answer.body)
         said = json.loads(answer.body)

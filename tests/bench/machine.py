@@ -25,7 +25,8 @@ def describe() -> list[str]:
     memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 2**30
     return [
         f"{os.cpu_count()} × {model}, {memory:.0f} GiB, Linux {platform.release()}",
-        f"one 8 KiB write with fdatasync: {1e6 * fdatasync_s():.0f} µs; load before the run {os.getloadavg()[0]:.1f}",
+        f"one 8 KiB write with fdatasync: {1e6 * fdatasync_s():.0f} µs",
+        f"load average before the run: {os.getloadavg()[0]:.1f}",
         f"Python {platform.python_version()}, SQLite {sqlite3.sqlite_version} (WAL, synchronous=FULL)",
     ]
 
@@ -35,7 +36,7 @@ def postgres_version(services: Services) -> str:
     with services.database.reading() as session:
         version = session.scalar(sa.text("SHOW server_version"))
         durable = [session.scalar(sa.text(f"SHOW {name}")) for name in ("fsync", "synchronous_commit")]
-    return f"PostgreSQL {version} (fsync {durable[0]}, synchronous_commit {durable[1]}, other settings as shipped)"
+    return f"PostgreSQL {version} (fsync {durable[0]}, synchronous_commit {durable[1]}, else as shipped)"
 
 
 def fdatasync_s(count: int = 50) -> float:

@@ -51,7 +51,8 @@ def page(port: int, path: str, *, count: int, clients: int = 1) -> Waits:
 
 def hold_request(port: int, resident: Resident, group_id: UUID, slot: Slot, key: str) -> bytes:
     """What a browser sends when a resident takes a slot."""
-    form = f"csrf_token={resident.csrf}&group_id={group_id}&start={slot.first}&length={slot.length}&request_key={key}"
+    form = f"csrf_token={resident.csrf}&group_id={group_id}&request_key={key}"
+    form += f"&start={slot.first}&length={slot.length}"
     return load.request(
         "POST",
         f"/offerings/{slot.offering_id}/holds",
@@ -62,7 +63,7 @@ def hold_request(port: int, resident: Resident, group_id: UUID, slot: Slot, key:
 
 
 def holds(town: BenchTown, kind: str, *, count: int, clients: int) -> tuple[Waits, list[UUID]]:
-    """Distinct slots by many residents: `paid` ones end held, `free` ones confirmed with everything that follows.
+    """Distinct slots by many residents: `paid` ones end held, `free` ones confirmed with all that follows.
 
     Raises:
         AssertionError: a hold was refused.
@@ -134,7 +135,7 @@ def settle(town: BenchTown, held: Sequence[UUID]) -> float:
 
 
 def prepare_full_lock(town: BenchTown, *, wanted: int) -> tuple[str, int]:
-    """The sample gym's lock, 24 bands a day for two weeks, with at least `wanted` grants of them; its id, how many."""
+    """The sample gym's lock, 24 bands a day for two weeks, with `wanted` grants or more; its id, how many."""
     services = town.services
     with services.database.transaction() as session:
         lock_id, point_id, group_id = session.execute(

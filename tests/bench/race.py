@@ -3,11 +3,13 @@
 Needs nothing of this project: point it at any system that takes a booking by one HTTP request.
 
     python tests/bench/race.py --url http://127.0.0.1:8000/offerings/1/holds --clients 200 \\
-        --header 'Cookie: …' --body 'start=…&length=2&request_key={n}' --won-status 303 --won-without 'slot_taken'
+        --header 'Cookie: …' --body 'start=…&length=2&request_key={n}' \\
+        --won-status 303 --won-without 'slot_taken'
 
-`{n}` in the body and in headers becomes the client's number. Several `--cookie-file` lines give each client a
-session of its own in turn. A second look at the system itself (its list of bookings) is the judge; the statuses
-counted here are only what clients were told. Loopback addresses only.
+`{n}` in the body and in headers becomes the client's number. The lines of `--cookie-file` and `--body-file`
+go to the clients in turn, so that each has a session and a form of its own. A second look at the system
+itself (its list of bookings) is the judge; the statuses counted here are only what clients were told.
+Loopback addresses only.
 """
 
 import argparse
@@ -27,12 +29,14 @@ def main() -> int:
     url = urllib.parse.urlsplit(wanted.url)
     if url.hostname not in _LOOPBACK:
         raise SystemExit("only a system on this machine may be raced")
-    cookies = wanted.cookie_file.read_text().split("\n") if wanted.cookie_file else [""]
+    cookies = wanted.cookie_file.read_text().splitlines() if wanted.cookie_file else [""]
+    bodies = wanted.body_file.read_text().splitlines() if wanted.body_file else [wanted.body]
     barrier = threading.Barrier(wanted.clients + 1)
     told: list[tuple[int, str, float]] = []
     threads = [
         threading.Thread(
-            target=_client, args=(n, url, wanted, cookies[n % len(cookies)].strip(), barrier, told)
+            target=_client,
+            args=(n, url, wanted, cookies[n % len(cookies)], bodies[n % len(bodies)], barrier, told),
         )
         for n in range(wanted.clients)
     ]
@@ -43,7 +47,7 @@ def main() -> int:
     for thread in threads:
         thread.join()
     won = sum(1 for status, body, _ in told if status == wanted.won_status and wanted.won_without not in body)
-    print(f"{wanted.clients} clients, all answered in {time.perf_counter() - begun:.3f} s")
+    print(f"{len(told)} of {wanted.clients} clients answered in {time.perf_counter() - begun:.3f} s")
     for status, count in sorted(collections.Counter(status for status, _, _ in told).items()):
         print(f"  status {status}: {count}")
     print(f"  told that they have the slot: {won}")
@@ -55,6 +59,7 @@ def _client(
     url: urllib.parse.SplitResult,
     wanted: argparse.Namespace,
     cookie: str,
+    body: str,
     barrier: threading.Barrier,
     told: list[tuple[int, str, float]],
 ) -> None:
@@ -68,10 +73,10 @@ def _client(
     line.connect()
     barrier.wait()
     begun = time.perf_counter()
-    line.request(wanted.method, url.path, wanted.body.replace("{n}", str(number)), headers)
+    line.request(wanted.method, url.path, body.replace("{n}", str(number)), headers)
     answer = line.getresponse()
-    body = answer.read().decode(errors="replace") + (answer.getheader("Location") or "")
-    told.append((answer.status, body, time.perf_counter() - begun))
+    said = answer.read().decode(errors="replace") + (answer.getheader("Location") or "")
+    told.append((answer.status, said, time.perf_counter() - begun))
     line.close()
 
 
@@ -85,6 +90,7 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--header", action="append", default=[])
     parser.add_argument("--cookie-file", type=Path)
     parser.add_argument("--body", default="")
+    parser.add_argument("--body-file", type=Path)
     parser.add_argument("--won-status", type=int, default=303)
     parser.add_argument("--won-without", default="\0", help="text that an answer to a loser holds")
     return parser.parse_args()

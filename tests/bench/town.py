@@ -1,4 +1,4 @@
-"""The town that is measured: the seed, a lock at every school, a year of reservations, residents, one web server."""
+"""The town that is measured: seed, a lock at every school, a year of reservations, residents, a server."""
 
 import http.client
 from collections.abc import Iterator
@@ -61,7 +61,7 @@ class Slot:
 class BenchTown:
     """A database with everything in it, and what the bench needs to know about it."""
 
-    def __init__(self, database_url: str) -> None:
+    def __init__(self, database_url: str, *, residents: int = RESIDENTS) -> None:
         upgrade(database_url)
         self.port = free_port()
         self.settings = Settings(
@@ -84,19 +84,19 @@ class BenchTown:
             town.max_holds_per_group = PLENTY
             self.locks = self._fit_locks(session)
         with self.services.database.transaction() as session:
-            self.residents = self._invite(session, RESIDENTS)
+            self.residents = self._invite(session, residents)
             manager = session.scalars(sa.select(Account.id).where(Account.role == Role.MANAGER)).one()
             self.manager_cookie = self._sign_in(session, manager)[0]
         self.slots: dict[str, list[Slot]] = {}
 
-    def plant(self, reservations: int) -> Year:
-        """Half a year back and half a year ahead of reservations; from then on there are slots to take."""
+    def plant(self, reservations: int, *, days: int = 365) -> Year:
+        """Reservations half of the days back and half ahead; from then on there are slots to take."""
         with self.services.database.transaction() as session:
             year = plant_year(
                 session,
                 municipality_id=self.municipality_id,
-                first=self.today - timedelta(days=180),
-                days=365,
+                first=self.today - timedelta(days=days // 2),
+                days=days,
                 reservations=reservations,
                 now=self.now,
             )
@@ -136,8 +136,10 @@ class BenchTown:
             fitted.append(add_lock(session, self.services.keyring, access_point_id=point, now=self.now))
         samples = set(session.scalars(sa.select(OfferingAccessPoint.access_point_id)))
         known = {row.access_point_id for row in session.execute(sa.text("SELECT access_point_id FROM lock"))}
-        for point in sorted(samples - known):
-            fitted.append(add_lock(session, self.services.keyring, access_point_id=point, now=self.now))
+        fitted += [
+            add_lock(session, self.services.keyring, access_point_id=point, now=self.now)
+            for point in sorted(samples - known)
+        ]
         return fitted
 
     def _invite(self, session: Session, count: int) -> list[Resident]:
@@ -181,10 +183,11 @@ class BenchTown:
         return f"kaiho={cookie}", str(form)
 
     def _free_slots(self) -> dict[str, list[Slot]]:
-        """Free bands of the days on sale in a mixed order, apart: `paid`, and `free` of charge for the young."""
+        """Free bands of the days on sale in a mixed order: `paid`, and apart those `free` for the young."""
         with self.services.database.reading() as session:
             places = catalogue(session, self.municipality_id)
-            claimed = set(session.execute(sa.select(Claim.court_id, Claim.granule)).tuples())
+            rows = session.execute(sa.select(Claim.court_id, Claim.granule))
+            claimed = {(court, granule) for court, granule in rows}
         found: dict[str, list[Slot]] = {"paid": [], "free": []}
         taken: set[tuple[int, int]] = set()
         offered = [
