@@ -170,7 +170,8 @@ def _first_line(child: Child, stdout: IO[bytes]) -> dict[str, str]:
 
     def read() -> None:
         box.append(stdout.readline())
-        with stdout, child.log.open("ab") as log:
+        # Unbuffered: a log that ends before its end helps nobody.
+        with stdout, child.log.open("ab", buffering=0) as log:
             for line in stdout:
                 log.write(line)
 

@@ -76,7 +76,7 @@ class Visitor:
         """Open a page, following redirects."""
         return self._read(self._http.get(urljoin(self._base_url, address), timeout=30))
 
-    def submit(self, page: Page, form: Form, **values: str) -> Page:
+    def submit(self, page: Page, form: Form, /, **values: str) -> Page:
         """Send a form of a page, by its own method, with some fields changed."""
         address, fields = urljoin(page.url, form.action), form.fields | values
         if form.method == "get":

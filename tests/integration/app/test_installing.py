@@ -1,0 +1,113 @@
+"""A running Mosquitto lets a new lock in without a restart, and nobody else is signalled."""
+
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import paho.mqtt.client as mqtt
+import pytest
+from paho.mqtt.enums import CallbackAPIVersion
+
+from booking.demo.broker import mosquitto_command
+from tests.integration.app.command_line import CommandLine
+from tests.servers.loopback import LOOPBACK, eventually, free_port, is_listening
+from tests.servers.processes import Process, Processes
+
+SCHOOL = "福生東小学校"
+
+
+@pytest.fixture
+def port() -> int:
+    return free_port()
+
+
+@pytest.fixture
+def broker(small_line: CommandLine, processes: Processes, port: int) -> Process:
+    """A Mosquitto over the folder that the command line writes to."""
+    small_line.plant()
+    command = mosquitto_command(small_line.broker_dir, port, is_root=os.geteuid() == 0)
+    small_line.ok("broker-files")
+    started = processes.start(*command)
+    eventually(lambda: is_listening(port), what="Mosquitto")
+    return started
+
+
+def gets_in(port: int, name: str, password: str) -> bool:
+    """Whether the broker lets this user in."""
+    answers: list[bool] = []
+    client = mqtt.Client(CallbackAPIVersion.VERSION2, client_id=name)
+    client.username_pw_set(name, password)
+    client.on_connect = lambda _client, _data, _flags, reason, _properties: answers.append(
+        not reason.is_failure
+    )
+    client.connect(LOOPBACK, port)
+    client.loop_start()
+    try:
+        eventually(lambda: answers, what="the broker's answer")
+    finally:
+        client.disconnect()
+        client.loop_stop()
+    return answers[0]
+
+
+def test_a_new_lock_gets_in_without_a_restart(small_line: CommandLine, broker: Process, port: int) -> None:
+    pid = broker.pid
+    shown = small_line.add_lock("--facility", SCHOOL)
+    eventually(lambda: gets_in(port, shown["username"], shown["password"]), what="the new lock's way in")
+    assert not gets_in(port, shown["username"], "wrong")
+    assert gets_in(port, "gateway-1", "gateway-password")
+    assert (broker.pid, broker.is_running()) == (pid, True)
+
+
+def test_a_broker_that_is_not_told_keeps_a_new_lock_out(
+    small_line: CommandLine, broker: Process, port: int
+) -> None:
+    (small_line.broker_dir / "mosquitto.pid").unlink()
+    shown = small_line.add_lock("--facility", SCHOOL)
+    assert not gets_in(port, shown["username"], shown["password"])
+    broker.signal(signal.SIGHUP)
+    eventually(lambda: gets_in(port, shown["username"], shown["password"]), what="the new lock's way in")
+
+
+@pytest.mark.parametrize("text", ["", "not a number", "0", "-1", "999999999"])
+def test_a_file_that_names_no_process_is_passed_over(small_line: CommandLine, text: str) -> None:
+    small_line.plant()
+    small_line.broker_dir.mkdir(exist_ok=True)
+    (small_line.broker_dir / "mosquitto.pid").write_text(text)
+    assert small_line.add_lock("--facility", SCHOOL)["lock"]
+
+
+def test_a_number_that_somebody_else_has_by_now_is_not_signalled(small_line: CommandLine) -> None:
+    small_line.plant()
+    small_line.broker_dir.mkdir(exist_ok=True)
+    with subprocess.Popen(
+        [sys.executable, "-c", "print('up', flush=True); input()"],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+    ) as somebody:
+        assert somebody.stdout is not None
+        assert somebody.stdout.readline() == b"up\n"
+        (small_line.broker_dir / "mosquitto.pid").write_text(f"{somebody.pid}\n")
+        small_line.add_lock("--facility", SCHOOL)
+        somebody.communicate(b"\n", timeout=10)
+    assert somebody.returncode == 0
+
+
+def test_a_lock_added_while_the_broker_is_down_gets_in_when_it_is_up(
+    small_line: CommandLine, processes: Processes, port: int
+) -> None:
+    small_line.plant()
+    shown = small_line.add_lock("--facility", SCHOOL)
+    processes.start(*mosquitto_command(small_line.broker_dir, port, is_root=os.geteuid() == 0))
+    eventually(lambda: is_listening(port), what="Mosquitto")
+    assert gets_in(port, shown["username"], shown["password"])
+
+
+def test_the_files_hold_no_password(small_line: CommandLine) -> None:
+    small_line.plant()
+    shown = small_line.add_lock("--facility", SCHOOL)
+    text = "".join(Path(file).read_text() for file in small_line.broker_dir.iterdir())
+    assert shown["password"] not in text
+    assert "gateway-password" not in text
