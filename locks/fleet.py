@@ -30,6 +30,8 @@ class LockLine:
     bolt: str | None
     door: str | None
     clock_quality: str | None
+    why: str | None
+    """What its last hello was for."""
     is_late: bool
     is_lost: bool
     state: LockState
@@ -76,6 +78,7 @@ def board(session: Session, *, municipality_id: int, now: datetime) -> list[Lock
             Lock.bolt,
             Lock.door,
             Lock.clock_quality,
+            Lock.why,
             Lock.state,
             Lock.added_at,
         )
@@ -96,6 +99,7 @@ def board(session: Session, *, municipality_id: int, now: datetime) -> list[Lock
             bolt=row.bolt,
             door=row.door,
             clock_quality=row.clock_quality,
+            why=row.why,
             is_late=is_late(row.next_sync_at, now),
             is_lost=is_lost(row.last_contact_at, row.added_at, now),
             state=LockState(row.state),

@@ -131,7 +131,8 @@ def _troubles(lock: LockLine, is_battery_low: bool) -> Iterator[str]:
         yield "電池が低下"
     if lock.bolt == "jammed":
         yield "かんぬき異常"
-    if lock.clock_quality == "unknown":
+    # After a loss of power the first hello says so, and its answer sets the clock; later on it is a fault.
+    if lock.clock_quality == "unknown" and lock.why != "boot":
         yield "時計が不明"
 
 

@@ -3,20 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from datetime import UTC, datetime
 from functools import wraps
 
 from flask import Blueprint, Response, make_response, redirect, render_template, request
 from flask.typing import ResponseReturnValue
 
 from payments.sandbox import attempts, card_form, konbini, sessions
-from payments.sandbox.card_form import TOKYO, Invalid
+from payments.sandbox.card_form import Invalid
 from payments.sandbox.store import Body
 from payments.sandbox.sweep import sweep
 from payments.sandbox.world import World
 
 View = Callable[[Body], ResponseReturnValue]
-_WEEKDAYS = "月火水木金土日"
 
 
 def card_pages(world: World) -> Blueprint:
@@ -124,7 +122,6 @@ def _form_page(
 def _page(template: str, world: World, session: Body | None, **values: object) -> str:
     if session is not None:
         values["lines"] = world.store.note(session["id"])["line_items"]
-        values["deadline"] = _spoken(session["expires_at"])
         values["back"] = sessions.return_address(session, "cancel_url")
         values["done"] = sessions.return_address(session, "success_url")
     return render_template(
@@ -134,9 +131,3 @@ def _page(template: str, world: World, session: Body | None, **values: object) -
 
 def _yen(amount: int) -> str:
     return f"￥{amount:,}"
-
-
-def _spoken(instant: int) -> str:
-    """`11月21日(土) 17:31`, in Japan."""
-    at = datetime.fromtimestamp(instant, UTC).astimezone(TOKYO)
-    return f"{at.month}月{at.day}日({_WEEKDAYS[at.weekday()]}) {at:%H:%M}"

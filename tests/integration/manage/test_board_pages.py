@@ -131,6 +131,11 @@ def test_what_is_wrong_with_a_lock_is_said_in_words(
     assert words in desk.get("/manage").get_data(as_text=True)
 
 
+def test_a_lock_whose_clock_the_first_answer_has_set_is_no_trouble(manage: Manage, desk: FlaskClient) -> None:
+    manage.town(lambda town: add_lock(town, 1, "正面入口", clock_quality="unknown", why="boot"))
+    assert "異常なし" in desk.get("/manage").get_data(as_text=True)
+
+
 def test_what_opened_today_is_listed_and_yesterday_is_not(manage: Manage, desk: FlaskClient) -> None:
     def build(town: Town) -> None:
         add_lock(town, 1, "正面入口")
