@@ -7,6 +7,7 @@ from datetime import datetime
 from typing import Any
 
 import sqlalchemy as sa
+from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
 from core.database import Base, BigKey, UtcDateTime
@@ -52,12 +53,14 @@ def record(
     now: datetime,
 ) -> None:
     """Append an entry in the caller's transaction. `detail` holds no secret and no code."""
-    head = session.scalar(
-        sa.select(AuditHead).where(AuditHead.municipality_id == municipality_id).with_for_update()
-    )
+    head = _head_or_none(session, municipality_id)
     if head is None:
-        head = AuditHead(municipality_id=municipality_id, number=0, digest=_FIRST)
-        session.add(head)
+        # Two may be the first: one makes the row, the other waits for it here.
+        insert = postgresql.insert if session.get_bind().dialect.name == "postgresql" else sqlite.insert
+        first = insert(AuditHead).values(municipality_id=municipality_id, number=0, digest=_FIRST)
+        session.execute(first.on_conflict_do_nothing())
+        head = _head_or_none(session, municipality_id)
+        assert head is not None
     entry = AuditEntry(
         municipality_id=municipality_id,
         number=head.number + 1,
@@ -75,7 +78,7 @@ def record(
 
 
 def first_broken(session: Session, municipality_id: int) -> int | None:
-    """The number of the first entry that does not follow from those before it, or None where the chain holds."""
+    """The number of the first entry that does not follow from those before, or None where the chain holds."""
     before, number = _FIRST, 0
     entries = session.scalars(
         sa.select(AuditEntry).where(AuditEntry.municipality_id == municipality_id).order_by(AuditEntry.number)
@@ -89,6 +92,15 @@ def first_broken(session: Session, municipality_id: int) -> int | None:
     if head is not None and (head.number, head.digest) != (number, before):
         return number + 1
     return None
+
+
+def _head_or_none(session: Session, municipality_id: int) -> AuditHead | None:
+    return session.scalar(
+        sa.select(AuditHead)
+        .where(AuditHead.municipality_id == municipality_id)
+        .with_for_update()
+        .execution_options(populate_existing=True)
+    )
 
 
 def _digest(before: str, entry: AuditEntry) -> str:

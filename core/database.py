@@ -26,8 +26,15 @@ T = TypeVar("T")
 
 _open: ContextVar[str | None] = ContextVar("open_transaction", default=None)
 
-_RETRYABLE = {"40001", "40P01"}
-"""SQLSTATE of a serialization failure and of a deadlock: nothing was written, the same again may pass."""
+_RETRYABLE = {"40001", "40P01", "55P03"}
+"""SQLSTATE of a serialization failure, a deadlock and a lock that did not come free in time: nothing was
+written, the same again may pass.
+"""
+
+_POSTGRESQL_LIMITS = (
+    "SET lock_timeout = '10s'; SET statement_timeout = '30s'; SET idle_in_transaction_session_timeout = '60s'"
+)
+"""A page that ran away, or a process that stands still inside a transaction, must not stop all others."""
 
 
 class Base(DeclarativeBase):
@@ -164,15 +171,22 @@ def _engine(url: str, pool_size: int) -> Engine:
         event.listen(engine, "connect", _on_sqlite_connect)
         event.listen(engine, "begin", _on_sqlite_begin)
         return engine
-    return create_engine(
+    engine = create_engine(
         url, pool_size=pool_size, max_overflow=pool_size, pool_timeout=30, pool_pre_ping=False
     )
+    event.listen(engine, "connect", _on_postgresql_connect)
+    return engine
 
 
 def _on_sqlite_connect(connection: Any, _record: Any) -> None:
     connection.isolation_level = None
     for pragma in ("journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON", "busy_timeout=10000"):
         connection.execute(f"PRAGMA {pragma}")
+
+
+def _on_postgresql_connect(connection: Any, _record: Any) -> None:
+    connection.execute(_POSTGRESQL_LIMITS)
+    connection.commit()
 
 
 def _on_sqlite_begin(connection: Any) -> None:

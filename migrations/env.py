@@ -33,6 +33,7 @@ def run() -> None:
             if not database.is_sqlite:
                 # Everybody queues behind a migration that waits for a lock: better it fails and is run again.
                 connection.exec_driver_sql("SET lock_timeout = '5s'")
+                connection.exec_driver_sql("SET statement_timeout = 0")
                 connection.commit()
             context.configure(
                 connection=connection,

@@ -120,6 +120,43 @@ def test_a_deadlock_loses_cleanly_and_the_same_again_passes(database: Database) 
     assert lease_of(database) in (["x", "x"], ["y", "y"])
 
 
+def test_nobody_waits_for_a_lock_without_an_end(database: Database) -> None:
+    if database.is_sqlite:
+        with database.transaction() as session:
+            assert session.scalar(sa.text("PRAGMA busy_timeout")) == 10_000
+        return
+    with database.reading() as session:
+        limits = [
+            session.scalar(sa.text(f"SHOW {name}"))
+            for name in ("lock_timeout", "statement_timeout", "idle_in_transaction_session_timeout")
+        ]
+    assert limits == ["10s", "30s", "1min"]
+    with database.transaction() as session:
+        take_lease(session, "a", holder="nobody", lasts_for=timedelta(0), now=NOW)
+    inside, done = threading.Event(), threading.Event()
+
+    def hold_on() -> None:
+        with database.transaction() as session:
+            session.execute(sa.update(Lease).values(holder="slow"))
+            inside.set()
+            done.wait(20)
+
+    slow = threading.Thread(target=hold_on)
+    slow.start()
+    assert inside.wait(20)
+
+    def overtake() -> None:
+        with database.transaction() as session:
+            session.execute(sa.text("SET LOCAL lock_timeout = '50ms'"))
+            session.execute(sa.update(Lease).values(holder="quick"))
+
+    with pytest.raises(TryAgain):
+        overtake()
+    done.set()
+    slow.join(20)
+    assert lease_of(database) == ["slow"]
+
+
 def test_retrying_gives_up_after_so_many_times() -> None:
     tries: list[int] = []
 
@@ -242,3 +279,35 @@ def test_many_acts_at_once_are_numbered_without_gaps(database: Database) -> None
         numbers = session.scalars(sa.select(AuditEntry.number).order_by(AuditEntry.number)).all()
         assert list(numbers) == list(range(1, 10))
         assert audit.first_broken(session, 1) is None
+
+
+def test_two_first_entries_at_once_both_stand(database: Database) -> None:
+    if database.is_sqlite:
+        # Writers queue: the second finds the first one's row.
+        record_act(database, "one")
+        record_act(database, "two")
+    else:
+        both = threading.Barrier(2)
+
+        def meet(_connection: object, _cursor: object, statement: str, *_rest: object) -> None:
+            if "INSERT INTO audit_head" in statement:
+                both.wait(20)
+
+        sa.event.listen(database.engine, "before_cursor_execute", meet)
+        threads = [threading.Thread(target=record_act, args=(database, actor)) for actor in ("one", "two")]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join(30)
+        sa.event.remove(database.engine, "before_cursor_execute", meet)
+    with database.reading() as session:
+        entries = session.execute(sa.select(AuditEntry.number, AuditEntry.actor).order_by(AuditEntry.number))
+        found = [tuple(entry) for entry in entries]
+        assert audit.first_broken(session, 7) is None
+    assert [number for number, _ in found] == [1, 2]
+    assert {actor for _, actor in found} == {"one", "two"}
+
+
+def record_act(database: Database, actor: str) -> None:
+    with database.transaction() as session:
+        audit.record(session, municipality_id=7, actor=actor, act="x", subject="y", detail={}, now=NOW)
