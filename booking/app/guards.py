@@ -20,7 +20,7 @@ from sqlalchemy.orm import Session
 from booking.app.services import Services, current_services
 from booking.people.signed_in import Actor, actor_of
 from core.database import retrying
-from core.errors import ContractBroken, NotThere, SignInNeeded
+from core.errors import BadInput, ContractBroken, NotThere, SignInNeeded
 
 View = TypeVar("View", bound=Callable[..., ResponseReturnValue])
 
@@ -157,6 +157,7 @@ def _guarded(view: View, name: str) -> View:
     @wraps(view)
     def inside(*args: Any, **kwargs: Any) -> ResponseReturnValue:
         g.guard = name
+        _refuse_nul()
         answer = retrying(lambda: view(*args, **kwargs))
         if name in _NEEDS_ACTOR and g.get("actor") is None:
             raise ContractBroken(f"{request.endpoint} answered without reading who asks")
@@ -173,6 +174,17 @@ def declare(view: Callable[..., Any], name: str) -> Callable[..., Any]:
     """Write a guard's name on a view that brings its own check."""
     setattr(view, _MARK, name)
     return view
+
+
+def _refuse_nul() -> None:
+    """PostgreSQL's text holds everything but U+0000, which no form of ours can make.
+
+    Raises:
+        BadInput: it is in the address or the form.
+    """
+    sent = (*request.args.values(), *request.form.values(), *(request.view_args or {}).values())
+    if any("\0" in value for value in sent if isinstance(value, str)):
+        raise BadInput("U+0000")
 
 
 def _guard_here() -> str:

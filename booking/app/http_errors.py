@@ -7,8 +7,11 @@ import structlog
 from flask import Flask, jsonify, redirect, render_template, request
 from flask.typing import ResponseReturnValue
 from flask_wtf.csrf import CSRFError
+from sqlalchemy.exc import InterfaceError, OperationalError
+from sqlalchemy.exc import TimeoutError as PoolExhausted
 from werkzeug.exceptions import HTTPException
 
+from booking.reservations.refusals import Misaligned
 from core.errors import (
     BadInput,
     ContractBroken,
@@ -25,6 +28,7 @@ log = structlog.get_logger()
 
 STATUS: dict[type[KaihoError], HTTPStatus] = {
     BadInput: HTTPStatus.BAD_REQUEST,
+    Misaligned: HTTPStatus.BAD_REQUEST,
     NotThere: HTTPStatus.NOT_FOUND,
     SignInNeeded: HTTPStatus.UNAUTHORIZED,
     TooMany: HTTPStatus.TOO_MANY_REQUESTS,
@@ -78,6 +82,8 @@ def register(app: Flask) -> None:
     app.register_error_handler(KaihoError, _on_ours)
     app.register_error_handler(CSRFError, _on_csrf)
     app.register_error_handler(HTTPException, _on_http)
+    for away in (OperationalError, InterfaceError, PoolExhausted):
+        app.register_error_handler(away, _on_database_away)
     app.register_error_handler(Exception, _on_unforeseen)
 
 
@@ -114,6 +120,11 @@ def _on_http(error: HTTPException) -> ResponseReturnValue:
     code = {404: "not_found", 405: "method_not_allowed", 413: "too_large"}.get(error.code, "bad_request")
     sentence = _SENTENCES.get(error.code, "処理できませんでした。")
     return answer(error.code, code, sentence)
+
+
+def _on_database_away(error: Exception) -> ResponseReturnValue:
+    log.error("database_away", route=request.endpoint, error=type(error).__name__)
+    return answer(HTTPStatus.SERVICE_UNAVAILABLE, Unavailable.code, Unavailable.sentence)
 
 
 def _on_unforeseen(error: Exception) -> ResponseReturnValue:

@@ -5,6 +5,8 @@ from uuid import UUID
 
 from werkzeug.datastructures import MultiDict
 
+from booking.places.entries import GRANULES_A_DAY
+from booking.reservations.refusals import Misaligned, TooLong
 from core.clock import civil_day
 from core.errors import BadInput
 from core.window import Window
@@ -74,10 +76,17 @@ def window_of(sent: Sent) -> Window:
     """The window that `start` (granule) and `length` (granules) name.
 
     Raises:
-        BadInput: one is missing or out of any sensible range.
+        Misaligned: they are no whole half hours, or one is missing.
+        TooLong: longer than a day, more than any rule allows.
     """
-    start = number_of(sent, "start", least=0, most=_LAST_GRANULE)
-    return Window.of_granules(start, number_of(sent, "length", least=1, most=48))
+    try:
+        start = number_of(sent, "start", least=0, most=_LAST_GRANULE)
+        length = number_of(sent, "length", least=1, most=_LAST_GRANULE)
+    except BadInput as error:
+        raise Misaligned(str(error)) from None
+    if length > GRANULES_A_DAY:
+        raise TooLong(f"{length} granules")
+    return Window.of_granules(start, length)
 
 
 def id_of(sent: Sent, name: str) -> UUID:

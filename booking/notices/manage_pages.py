@@ -1,12 +1,13 @@
 """Managers: one mail to everybody who has a place at a facility on a day."""
 
-from datetime import date
+from datetime import date, datetime
 
 from flask import Blueprint, redirect, render_template, request
 from flask.typing import ResponseReturnValue
 
 from booking.app.guards import Here, manager_only, reading, writing
 from booking.app.http_errors import status_of
+from booking.app.parsing import day_of
 from booking.notices.bulk import (
     MAX_BODY,
     MAX_SUBJECT,
@@ -42,7 +43,7 @@ def preview_mail() -> ResponseReturnValue:
     wanted = {name: request.form.get(name, "") for name in _FIELDS}
     with reading() as here:
         try:
-            facility_id, day = _where(wanted)
+            facility_id, day = _where(wanted, now=here.now)
             subject, body = require_text(wanted["subject"], wanted["body"])
         except BadInput as error:
             return _form(here, wanted, error=error), status_of(error)
@@ -64,9 +65,9 @@ def send_mail() -> ResponseReturnValue:
     """Owe the mail to everybody it concerns, then show how far it has got."""
     wanted = {name: request.form.get(name, "") for name in _FIELDS}
     try:
-        facility_id, day = _where(wanted)
-        subject, body = require_text(wanted["subject"], wanted["body"])
         with writing() as here:
+            facility_id, day = _where(wanted, now=here.now)
+            subject, body = require_text(wanted["subject"], wanted["body"])
             to_users_of(
                 here.session,
                 actor=here.actor,
@@ -112,8 +113,8 @@ def _form(
     )
 
 
-def _where(wanted: dict[str, str]) -> tuple[int, date]:
+def _where(wanted: dict[str, str], *, now: datetime) -> tuple[int, date]:
     try:
-        return int(wanted["facility"]), date.fromisoformat(wanted["day"])
-    except ValueError as error:
+        return int(wanted["facility"]), day_of(wanted["day"], now=now)
+    except (ValueError, BadInput) as error:
         raise BadInput("facility or day", sentence="施設と利用日を選んでください。") from error

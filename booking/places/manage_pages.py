@@ -77,7 +77,7 @@ def add_closure() -> ResponseReturnValue:
     return redirect("/manage/closures?done=closed", code=303)
 
 
-@pages.post("/manage/closures/<int:closure_id>/lift")
+@pages.post("/manage/closures/<int(max=2147483647):closure_id>/lift")
 @manager_only
 def lift_closure(closure_id: int) -> ResponseReturnValue:
     """Open the place again; what was revoked stays so."""

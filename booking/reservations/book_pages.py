@@ -80,8 +80,8 @@ def confirm_screen(offering_id: int) -> ResponseReturnValue:
 def take(offering_id: int) -> ResponseReturnValue:
     """Hold the window and go on to its page; refused: the same screen with the reason and the input kept."""
     try:
-        wanted = HoldForm.parse(request.form)
         with writing() as here:
+            wanted = HoldForm.parse(request.form)
             made = holding.hold(
                 here.session,
                 actor=here.actor,

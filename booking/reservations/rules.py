@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 
-from booking.places.entries import GRANULES_A_DAY, Band, Catalogue, Rules
+from booking.places.entries import Band, Catalogue, Rules
 from booking.reservations.refusals import (
     Ended,
     Misaligned,
@@ -13,20 +13,6 @@ from booking.reservations.refusals import (
 )
 from core.clock import civil_day
 from core.window import Window
-
-_LAST_GRANULE = 1 << 22
-"""In the year 2209; far beyond it `datetime` has no answer."""
-
-
-def window_of(first: int, length: int) -> Window:
-    """The window that a page's `?start=` and `length=` name.
-
-    Raises:
-        Misaligned: numbers that name none.
-    """
-    if not 0 < length <= GRANULES_A_DAY or not 0 <= first < _LAST_GRANULE:
-        raise Misaligned(f"{first}+{length}")
-    return Window.of_granules(first, length)
 
 
 def require_offered(catalogue: Catalogue, offering_id: int, window: Window, *, now: datetime) -> None:

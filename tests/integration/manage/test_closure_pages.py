@@ -108,6 +108,11 @@ def test_what_cannot_be_is_refused_and_the_form_keeps_what_was_written(
     assert closures(manage) == []
 
 
+@pytest.mark.parametrize("number", ["99", "2147483647", "2147483648", "9" * 30])
+def test_lifting_what_is_no_closure_is_not_there(desk: FlaskClient, number: str) -> None:
+    assert post(desk, PAGE, f"{PAGE}/{number}/lift").status_code == 404
+
+
 @pytest.mark.parametrize("action", [f"{PAGE}/preview", PAGE])
 def test_another_municipalitys_school_is_not_there(manage: Manage, desk: FlaskClient, action: str) -> None:
     def elsewhere(town: Town) -> None:

@@ -61,6 +61,8 @@ def test_a_second_tap_sends_nothing_more(manage: Manage, desk: FlaskClient) -> N
     [
         ({"facility": ""}, 400),
         ({"day": "soon"}, 400),
+        ({"day": "0001-01-01"}, 400),
+        ({"day": "9999-12-31"}, 400),
         ({"subject": ""}, 400),
         ({"subject": "a\r\nBcc: x@example.jp"}, 400),
         ({"body": " "}, 400),

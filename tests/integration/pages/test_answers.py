@@ -4,6 +4,8 @@ import gzip
 
 import pytest
 from flask import Flask
+from sqlalchemy.exc import OperationalError
+from sqlalchemy.exc import TimeoutError as PoolExhausted
 
 from booking.app.factory import create_app
 from booking.app.guards import public
@@ -99,6 +101,21 @@ def test_every_error_has_a_page_and_a_problem_object(small_site: Site, error: Ex
     assert set(problem.json) == {"code", "message"}
     assert "secret" not in page.text + problem.text
     assert ("Retry-After" in page.headers) is (status in (429, 503))
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        OperationalError("SELECT 'a secret detail'", {}, RuntimeError("connection refused")),
+        PoolExhausted("a secret detail"),
+    ],
+)
+def test_while_the_database_is_away_the_answer_is_to_come_back_later(
+    small_site: Site, error: Exception
+) -> None:
+    answer = app_that_raises(small_site, error).test_client().get("/fails")
+    assert (answer.status_code, answer.headers["Retry-After"]) == (503, "5")
+    assert "secret" not in answer.text
 
 
 def test_the_table_of_statuses_reaches_every_error_there_is() -> None:

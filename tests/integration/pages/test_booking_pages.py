@@ -139,15 +139,9 @@ def test_a_window_that_is_not_offered_is_refused_with_a_sentence(
 @pytest.mark.parametrize(
     "changed",
     [
-        {"start": "ten"},
-        {"start": ""},
-        {"start": "-4"},
-        {"length": "0"},
-        {"length": "49"},
-        {"start": "9" * 11},
-        {"start": "１２３"},
         {"group_id": "mine"},
         {"request_key": "short"},
+        {"request_key": "a key with \0 in it"},
     ],
 )
 def test_what_cannot_be_read_is_bad_input_and_writes_nothing(
@@ -156,6 +150,31 @@ def test_what_cannot_be_read_is_bad_input_and_writes_nothing(
     answer = book(small_site, small_site.resident(), None, **changed)
     assert answer.status_code == 400
     assert made(small_site) == 0
+
+
+@pytest.mark.parametrize("wants", ["text/html", "application/json"])
+@pytest.mark.parametrize(
+    ("changed", "status", "code"),
+    [
+        ({"start": "ten"}, 400, "misaligned"),
+        ({"start": ""}, 400, "misaligned"),
+        ({"start": "-4"}, 400, "misaligned"),
+        ({"start": "988460.5"}, 400, "misaligned"),
+        ({"start": "9" * 11}, 400, "misaligned"),
+        ({"start": "１２３"}, 400, "misaligned"),
+        ({"length": "0"}, 400, "misaligned"),
+        ({"length": "49"}, 409, "too_long"),
+    ],
+)
+def test_numbers_that_name_no_window_are_refused_with_a_sentence(
+    small_site: Site, changed: dict[str, object], status: int, code: str, wants: str
+) -> None:
+    browser = small_site.resident()
+    browser.environ_base["HTTP_ACCEPT"] = wants
+    answer = book(small_site, browser, None, **changed)
+    assert (answer.status_code, code in answer.text, made(small_site)) == (status, True, 0)
+    sentence = answer.json["message"] if answer.json else answer.text
+    assert "時間" in sentence
 
 
 def test_a_group_that_is_not_mine_is_not_there(small_site: Site) -> None:

@@ -47,6 +47,12 @@ def test_an_unknown_address_and_a_wrong_password_get_the_same_answer(small_site:
     assert shape[0] == shape[1]
 
 
+@pytest.mark.parametrize("address", ["mihon\0@example.jp", "\0"])
+def test_an_address_that_no_database_can_hold_is_bad_input(site: Site, address: str) -> None:
+    answer = send(site.browser(), "/sign-in", "/sign-in", mail_address=address, password="x")
+    assert answer.status_code == 400
+
+
 def test_a_password_is_verified_even_where_no_account_has_the_address(small_site: Site) -> None:
     """Held up at the two places for passwords, a try with an unknown address waits like any other."""
     finished = threading.Event()

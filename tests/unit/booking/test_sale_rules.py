@@ -13,7 +13,6 @@ from booking.reservations.rules import (
     require_offered,
     run_length,
     runs,
-    window_of,
 )
 from core.clock import start_of_day
 from core.errors import KaihoError, NotThere, Refused
@@ -75,7 +74,7 @@ def test_a_facility_open_around_the_clock_sells_over_midnight() -> None:
 
 
 def test_a_last_band_to_midnight_does_not_reach_a_day_that_begins_later() -> None:
-    bands = {("facility", 1, kind): rows((1, 2), (22, 24)) for kind in DayKind}
+    bands = {("facility", 1, str(kind)): rows((1, 2), (22, 24)) for kind in DayKind}
     with pytest.raises(refusals.NotOffered):
         require_offered(catalogue(bands=bands), FULL, hours(22, 25), now=NOW)
 
@@ -94,19 +93,6 @@ def test_the_last_day_on_sale_counts_from_today_in_tokyo() -> None:
     assert is_too_far(RULES, hours(8, 10, last + timedelta(days=1)), now=evening)
     midnight = evening + timedelta(minutes=1)
     assert not is_too_far(RULES, hours(8, 10, last + timedelta(days=1)), now=midnight)
-
-
-@pytest.mark.parametrize(
-    "first, length", [(0, 0), (0, -1), (0, 49), (-1, 2), (1 << 22, 2), (1 << 31, 2), (1 << 80, 2)]
-)
-def test_numbers_that_name_no_window_are_misaligned(first: int, length: int) -> None:
-    with pytest.raises(refusals.Misaligned):
-        window_of(first, length)
-
-
-def test_numbers_that_name_a_window_are_read() -> None:
-    window = hours(8, 10)
-    assert window_of(window.granules.start, 4) == window
 
 
 def test_every_refusal_has_a_code_and_a_sentence_of_its_own() -> None:
