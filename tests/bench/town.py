@@ -1,6 +1,7 @@
 """The town that is measured: seed, a lock at every school, a year of reservations, residents, a server."""
 
 import http.client
+from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -88,6 +89,7 @@ class BenchTown:
             manager = session.scalars(sa.select(Account.id).where(Account.role == Role.MANAGER)).one()
             self.manager_cookie = self._sign_in(session, manager)[0]
         self.slots: dict[str, list[Slot]] = {}
+        self._at_start: Counter[int] = Counter()
 
     def plant(self, reservations: int, *, days: int = 365) -> Year:
         """Reservations half of the days back and half ahead; from then on there are slots to take."""
@@ -241,6 +243,11 @@ class BenchTown:
             raise LookupError(f"the town has only {len(pool)} {kind} slots left, not {count}")
         self.slots[kind] = pool[count:]
         return pool[:count]
+
+    def resident_for(self, slot: Slot) -> Resident:
+        """Somebody who has nothing at that start yet: a group may have two free ones of a start, no more."""
+        self._at_start[slot.first] += 1
+        return self.residents[(slot.first + self._at_start[slot.first]) % len(self.residents)]
 
     @contextmanager
     def serving(self, *, workers: int, threads: int) -> Iterator[int]:
