@@ -229,7 +229,11 @@ def gateway() -> None:
 )
 @click.option("--port", default=8000, show_default=True)
 @click.option(
-    "--listen", default="127.0.0.1", show_default=True, help="Address of the pages; loopback unless you ask."
+    "--listen",
+    default="127.0.0.1",
+    show_default=True,
+    help="This machine's address for other devices: the pages then answer on every interface. "
+    "The sandbox's card page and the keypads stay on this machine.",
 )
 @click.option("--folder", type=click.Path(path_type=Path), default=Path("var/demo"), show_default=True)
 def demo(tour: bool, port: int, listen: str, folder: Path) -> None:

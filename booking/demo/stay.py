@@ -50,7 +50,7 @@ def run_town(folder: Path, *, port: int, listen: str, stop: threading.Event) -> 
             town.start()
             click.echo(
                 _WELCOME.format(
-                    web=town.at.web_url,
+                    web=town.pages_url,
                     doors=town.at.doors_url,
                     password=town.sample_password,
                     folder=town.folder,

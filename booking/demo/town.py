@@ -97,6 +97,11 @@ class Town:
         return self._secrets["sample_password"]
 
     @property
+    def pages_url(self) -> str:
+        """Where people find the pages."""
+        return f"http://{self._listen}:{self.at.web}"
+
+    @property
     def uses_real_stripe(self) -> bool:
         """Whether the one who started it gave a Stripe key of his own; then there is no sandbox."""
         return bool(inherited_environment().get("KAIHO_STRIPE_SECRET_KEY"))
@@ -131,7 +136,11 @@ class Town:
         self.processes.start("stripe", sandbox, self.environment, announces=True)
 
     def _options(self, name: str) -> list[str]:
-        return ["--listen", f"{self._listen}:{self.at.web}"] if name == "web" else []
+        if name != "web":
+            return []
+        # The worker's webhooks and this class come by loopback, whoever else may come too.
+        everywhere = "0.0.0.0"  # noqa: S104 - only where the one who starts it asked for it
+        return ["--listen", f"{'127.0.0.1' if self._listen == '127.0.0.1' else everywhere}:{self.at.web}"]
 
     def _doors_command(self) -> list[str]:
         return [
@@ -189,7 +198,7 @@ class Town:
     def _settings(self, database_url: str) -> dict[str, str]:
         own = {
             "DATABASE_URL": database_url,
-            "BASE_URL": self.at.web_url,
+            "BASE_URL": self.pages_url,
             "SECRET_KEY": self._secrets["secret_key"],
             "MASTER_KEY": self._secrets["master_key"],
             "MQTT_HOST": "127.0.0.1",
