@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import NoReturn
 
 import click
+from prometheus_client import start_http_server
 from pydantic import ValidationError
 from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 
@@ -95,6 +96,12 @@ def _address(_context: click.Context, _option: click.Parameter, value: str) -> t
     if not host or not port.isdecimal() or not 0 < int(port) < 65536:
         raise click.BadParameter("HOST:PORT")
     return host, int(port)
+
+
+def _address_or_none(
+    context: click.Context, option: click.Parameter, value: str | None
+) -> tuple[str, int] | None:
+    return None if value is None else _address(context, option, value)
 
 
 @click.group(cls=_Kaiho)
@@ -196,21 +203,38 @@ def web(listen: tuple[str, int], workers: int, threads: int) -> None:
     ).serve()
 
 
+_metrics = click.option(
+    "--metrics",
+    callback=_address_or_none,
+    metavar="HOST:PORT",
+    help="Tell this process's counters there, in Prometheus' text form; an address of this machine alone.",
+)
+
+
+def _tell_metrics(address: tuple[str, int] | None) -> None:
+    if address is not None:
+        start_http_server(address[1], addr=address[0])
+
+
 @main.command()
-def worker() -> None:
+@_metrics
+def worker(metrics: tuple[str, int] | None) -> None:
     """Run what is due: deadlines, payments, refunds, mail, horizons."""
     from booking.app.wiring import build_mailer
     from booking.app.worker import Worker
 
+    _tell_metrics(metrics)
     services = _services()
     Worker(services, build_mailer(services.settings)).run(_stop_on_signals())
 
 
 @main.command()
-def gateway() -> None:
+@_metrics
+def gateway(metrics: tuple[str, int] | None) -> None:
     """Speak with the locks over MQTT."""
     from booking.app.wiring import build_gateway
 
+    _tell_metrics(metrics)
     speaking = build_gateway(_services())
     stop = _stop_on_signals()
 
