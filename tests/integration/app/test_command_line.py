@@ -221,19 +221,6 @@ def test_the_program_itself_ends_with_a_sentence_and_status_1(processes: Process
     ]
 
 
-def test_the_installed_program_works_over_a_file_of_settings(
-    small_line: CommandLine, processes: Processes, tmp_path: Path
-) -> None:
-    small_line.plant()
-    file = tmp_path / "environment"
-    file.write_text("".join(f"{name}={value}\n" for name, value in small_line.environment.items()))
-    asked = processes.python(
-        "-m", "booking.app.cli", "--environment", str(file), "access-points", cwd=tmp_path
-    )
-    assert asked.wait() == 0
-    assert asked.lines == small_line.ok("access-points").splitlines()
-
-
 def test_the_pages_are_served_over_a_file_of_settings(
     small_line: CommandLine, processes: Processes, tmp_path: Path
 ) -> None:

@@ -71,12 +71,13 @@ def test_a_broker_that_is_not_told_keeps_a_new_lock_out(
     eventually(lambda: gets_in(port, shown["username"], shown["password"]), what="the new lock's way in")
 
 
-@pytest.mark.parametrize("text", ["", "not a number", "0", "-1", "999999999"])
-def test_a_file_that_names_no_process_is_passed_over(small_line: CommandLine, text: str) -> None:
+def test_a_file_that_names_no_process_is_passed_over(small_line: CommandLine) -> None:
     small_line.plant()
-    small_line.broker_dir.mkdir(exist_ok=True)
-    (small_line.broker_dir / "mosquitto.pid").write_text(text)
-    assert small_line.add_lock("--facility", SCHOOL)["lock"]
+    small_line.broker_dir.mkdir()
+    for text in ("", "not a number", "0", "-1", "999999999"):
+        (small_line.broker_dir / "mosquitto.pid").write_text(text)
+        (small_line.broker_dir / "passwords").unlink(missing_ok=True)
+        assert small_line.ok("broker-files") == "changed\n"
 
 
 def test_a_number_that_somebody_else_has_by_now_is_not_signalled(small_line: CommandLine) -> None:
@@ -111,3 +112,17 @@ def test_the_files_hold_no_password(small_line: CommandLine) -> None:
     text = "".join(Path(file).read_text() for file in small_line.broker_dir.iterdir())
     assert shown["password"] not in text
     assert "gateway-password" not in text
+
+
+def test_the_gateway_gets_in_and_ends_in_order(
+    small_line: CommandLine, processes: Processes, broker: Process, port: int
+) -> None:
+    gateway = processes.python(
+        *("-m", "booking.app.cli", "gateway"),
+        env={**small_line.environment, "KAIHO_MQTT_PORT": str(port)},
+    )
+    gateway.wait_for_line("lock_broker_connected", within_s=60)
+    assert broker.is_running()
+    assert gateway.stop(within_s=20) == 0
+    assert "Traceback" not in gateway.output
+    assert "gateway-password" not in gateway.output
