@@ -17,6 +17,7 @@ from booking.notices import sender
 from booking.notices.sender import Mailer
 from booking.reservations import deadlines
 from core.clock import SystemClock
+from core.database import retrying
 from core.ids import new_token
 from core.lease import drop_lease, take_lease
 from locks import desired_state
@@ -120,9 +121,15 @@ class Worker:
             log.error("job_failed", job=name, error=type(error).__name__, exc_info=True)
 
     def _deadlines(self) -> int:
-        with self._services.database.transaction() as session:
-            return deadlines.expire_due(session, now=self._services.clock.now(), limit=_BATCH)
+        def once() -> int:
+            with self._services.database.transaction() as session:
+                return deadlines.expire_due(session, now=self._services.clock.now(), limit=_BATCH)
+
+        return retrying(once)
 
     def _horizons(self) -> int:
-        with self._services.database.transaction() as session:
-            return desired_state.roll_horizons(session, now=self._services.clock.now())
+        def once() -> int:
+            with self._services.database.transaction() as session:
+                return desired_state.roll_horizons(session, now=self._services.clock.now())
+
+        return retrying(once)
