@@ -14,6 +14,7 @@ from booking.reservations import book_pages as book
 from booking.reservations import code_pages as codes
 from booking.reservations import manage_pages as manage_reservations
 from booking.reservations import pages as reservations
+from booking.reservations import staff_cancel_pages as staff_cancel
 from booking.utilisation import manage_pages as manage_utilisation
 from core.settings import Settings
 from locks import sync_endpoint
@@ -28,6 +29,7 @@ PAGES: tuple[Blueprint, ...] = (
     codes.pages,
     people.pages,
     manage_reservations.pages,
+    staff_cancel.pages,
     manage_utilisation.pages,
     manage_places.pages,
     manage_notices.pages,
