@@ -2,6 +2,7 @@
 
 import errno
 import json
+import os
 import signal
 import threading
 from pathlib import Path
@@ -176,9 +177,9 @@ def broker_files() -> None:
 
 @main.command()
 @click.option("--listen", default="127.0.0.1:8000", show_default=True, callback=_address, metavar="HOST:PORT")
-@click.option("--workers", default=1, show_default=True, help="Processes; one is right for SQLite.")
-@click.option("--threads", default=16, show_default=True, help="Threads a process.")
-def web(listen: tuple[str, int], workers: int, threads: int) -> None:
+@click.option("--workers", type=int, help="Processes [default: one on SQLite, else one a core].")
+@click.option("--threads", default=8, show_default=True, help="Threads a process.")
+def web(listen: tuple[str, int], workers: int | None, threads: int) -> None:
     """Serve the pages, the webhook and the locks' HTTPS endpoint."""
     from granian import Granian
     from granian.constants import Interfaces
@@ -186,7 +187,7 @@ def web(listen: tuple[str, int], workers: int, threads: int) -> None:
     from booking.app.listening import require_free
 
     # Its processes read the settings again; what is wrong with them is said here, once.
-    _settings()
+    database_url = _settings().database_url
     file = _environment_file()
     require_free(*listen)
     Granian(
@@ -195,7 +196,8 @@ def web(listen: tuple[str, int], workers: int, threads: int) -> None:
         port=listen[1],
         env_files=[file] if file else None,
         interface=Interfaces.WSGI,
-        workers=workers,
+        # SQLite has one writer at a time: more processes would only wait for each other.
+        workers=workers or (1 if database_url.startswith("sqlite") else os.cpu_count() or 1),
         blocking_threads=threads,
         backlog=2048,
         log_enabled=True,
