@@ -107,7 +107,7 @@ def _no_code_was_mailed(town: "SimulatedTown") -> None:
 
 def _again_changes_nothing(town: "SimulatedTown") -> None:
     """Every loop once more: all has been done."""
-    for name, job in town.server.jobs().items():
+    for name, (_, job) in town.server.jobs().items():
         touched = job()
         if touched and job():
             raise Violated("liveness", f"{name} never comes to rest")

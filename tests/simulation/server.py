@@ -20,7 +20,6 @@ from booking.reservations import approve, cancel, deadlines
 from booking.reservations.hold import hold
 from booking.reservations.models import Reservation, State
 from booking.reservations.pay import require_payable
-from core.database import retrying
 from core.errors import Unavailable
 from core.owed import Owed
 from core.window import Window
@@ -36,6 +35,14 @@ from tests.simulation.channel import Channel
 from tests.simulation.clock import VirtualClock
 from tests.simulation.crashes import TownDatabase, TownStripe
 from tests.simulation.places import KEYRING, Places
+
+_DUE = {
+    "reservation": Reservation.next_due_at,
+    "payment": Payment.next_due_at,
+    "refund": Refund.next_due_at,
+    "owed": Owed.due_at,
+    "lock": Lock.publish_due_at,
+}
 
 
 class MailSink:
@@ -182,16 +189,16 @@ class Server:
         with self.database.transaction() as session:
             closures.lift(session, actor=self._staff(session), closure_id=closure_id, now=self.clock.now())
 
-    def jobs(self) -> dict[str, Callable[[], int]]:
-        """The worker's jobs that act on due rows."""
+    def jobs(self) -> dict[str, tuple[str, Callable[[], int]]]:
+        """The worker's jobs by name, each with the table whose due rows it acts on."""
         outside = (self.database, self.stripe, PAYMENT_CALLBACKS, self.clock)
         return {
-            "deadlines": self._deadlines,
-            "expire_sessions": lambda: loops.expire_sessions(*outside),
-            "settle": lambda: loops.settle(*outside),
-            "send_refunds": lambda: loops.send_refunds(*outside),
-            "poll_refunds": lambda: loops.poll_refunds(*outside),
-            "mail": lambda: sender.send_due(self.database, self._mailer, self.clock),
+            "deadlines": ("reservation", self._deadlines),
+            "expire_sessions": ("payment", lambda: loops.expire_sessions(*outside)),
+            "settle": ("payment", lambda: loops.settle(*outside)),
+            "send_refunds": ("refund", lambda: loops.send_refunds(*outside)),
+            "poll_refunds": ("refund", lambda: loops.poll_refunds(*outside)),
+            "mail": ("owed", lambda: sender.send_due(self.database, self._mailer, self.clock)),
         }
 
     def roll_horizons(self) -> int:
@@ -199,14 +206,12 @@ class Server:
         with self.database.transaction() as session:
             return desired_state.roll_horizons(session, now=self.clock.now())
 
-    def work_due_at(self) -> datetime | None:
-        """When the earliest row is due that a job has to move on."""
-        dues = [Reservation.next_due_at, Payment.next_due_at, Refund.next_due_at, Owed.due_at]
-        return self._earliest([sa.select(sa.func.min(due)).scalar_subquery() for due in dues])
-
-    def publication_due_at(self) -> datetime | None:
-        """When the gateway publishes next."""
-        return self._earliest([sa.select(sa.func.min(Lock.publish_due_at)).scalar_subquery()])
+    def due_at(self, *tables: str) -> dict[str, datetime]:
+        """When the earliest row of each of these tables is due; those without one are absent."""
+        parts = [sa.select(sa.func.min(_DUE[table])).scalar_subquery() for table in tables]
+        with self.database.reading() as session:
+            row = session.execute(sa.select(*parts)).one()
+        return {table: due for table, due in zip(tables, row, strict=True) if due is not None}
 
     def hear(self, lock: str, payload: bytes) -> None:
         """The gateway gets a hello: store, commit, answer."""
@@ -253,11 +258,3 @@ class Server:
     def _deadlines(self) -> int:
         with self.database.transaction() as session:
             return deadlines.expire_due(session, now=self.clock.now(), limit=100)
-
-    def _earliest(self, parts: list[sa.ScalarSelect[datetime | None]]) -> datetime | None:
-        def read() -> list[datetime]:
-            with self.database.reading() as session:
-                row = session.execute(sa.select(*parts)).one()
-                return [due for due in row if due is not None]
-
-        return min(retrying(read), default=None)

@@ -3,77 +3,79 @@
 import os
 from collections import Counter
 from collections.abc import Callable
+from dataclasses import replace
 
 import pytest
 
-from tests.simulation.town import Outcome, run_seed
-from tests.simulation.weather import CLIMATES, Climate
+from tests.simulation.town import run_seed
+from tests.simulation.weather import Climate
 
-SEEDS = int(os.environ.get("KAIHO_SEEDS", "12"))
-BRIEF = Climate(
-    "brief",
-    days=1,
-    bookings=15,
-    message_faults=0.1,
-    stripe_faults=0.1,
+SEEDS = int(os.environ.get("KAIHO_SEEDS", "10"))
+"""Two of each climate; more by hand or at night."""
+STORM = Climate(
+    "storm",
+    days=1.5,
+    bookings=20,
+    message_faults=0.2,
+    stripe_faults=0.15,
     crashes=0.1,
-    interleaving=0.2,
-    power_cuts=1.0,
+    interleaving=0.3,
+    lock_outages=2.0,
+    power_cuts=2.0,
+    server_outages=1.0,
 )
-
-
-@pytest.fixture(scope="module")
-def outcomes() -> list[Outcome]:
-    """What the seeds of this run came to."""
-    return []
+BRIEF = replace(STORM, name="brief", days=0.5, bookings=10)
+MET = {
+    "broker_away",
+    "charged",
+    "crash:after_commit",
+    "crash:before_commit",
+    "crash:call",
+    "crash:statement",
+    "gateway_away",
+    "hello_lost",
+    "hello_twice",
+    "hello_withheld",
+    "interleaved",
+    "lock_cut_off",
+    "move:confirmed->cancelled",
+    "move:confirmed->used",
+    "move:held->confirmed",
+    "move:held->expired",
+    "power_cut",
+    "power_cut_at_a_flash_write",
+    "replayed",
+    "retained_old",
+    "stranger:invalid_credential",
+    "stripe:timeout_after",
+    "stripe:timeout_before",
+    "valid:granted",
+    "webhook:accepted",
+    "welcome_lost",
+    "worker_away",
+}
 
 
 @pytest.mark.parametrize("seed", range(SEEDS))
-def test_town_keeps_its_promises(seed: int, fresh_url: Callable[[], str], outcomes: list[Outcome]) -> None:
+def test_town_keeps_its_promises(seed: int, fresh_url: Callable[[], str]) -> None:
     found = run_seed(fresh_url(), seed)
-    outcomes.append(found)
     assert found.violation is None, "\n".join([found.violation or "", *found.story[-60:]])
-    assert found.events > 1000
+    assert found.events > 500
 
 
-def test_the_seeds_met_what_can_go_wrong(outcomes: list[Outcome]) -> None:
-    covered = sum((found.coverage for found in outcomes), Counter[str]())
-    wanted = {
-        "move:held->expired",
-        "move:held->cancelled",
-        "move:confirmed->cancelled",
-        "move:confirmed->used",
-        "move:confirmed->revoked",
-        "move:requested->held",
-        "charged",
-        "settled_by_return",
-        "webhook:duplicate",
-        "interleaved",
-        "crash:statement",
-        "crash:after_commit",
-        "crash:call",
-        "stripe:timeout_after",
-        "stripe:stored_after",
-        "hello_lost",
-        "hello_twice",
-        "hello_withheld",
-        "desired_lost",
-        "welcome_late",
-        "replayed",
-        "retained_old",
-        "lock_cut_off",
-        "lock_cut_off_over_26h",
-        "power_cut",
-        "power_cut_at_a_flash_write",
-        "valid:granted",
-        "valid:derived:offline",
-        "early:restricted",
-        "stranger:invalid_credential",
-        "cancelled:invalid_credential",
-    }
-    if len({found.climate for found in outcomes}) == len(CLIMATES) and len(outcomes) >= 12:
-        assert not wanted - covered.keys()
-    assert sum(covered.values()) > 100 * len(outcomes)
+def test_a_storm_brings_every_fault_and_breaks_nothing(fresh_url: Callable[[], str]) -> None:
+    covered: Counter[str] = Counter()
+    for seed in range(3):
+        found = run_seed(fresh_url(), seed, STORM)
+        assert found.violation is None, "\n".join([found.violation or "", *found.story[-60:]])
+        covered += found.coverage
+    assert not MET - covered.keys()
+
+
+def test_town_keeps_its_promises_on_postgresql(postgres_database_url: str) -> None:
+    found = run_seed(postgres_database_url, 3, BRIEF)
+    assert found.violation is None, "\n".join([found.violation or "", *found.story[-60:]])
+    assert found.coverage["charged"]
 
 
 def test_the_same_seed_lives_the_same_life(fresh_url: Callable[[], str]) -> None:

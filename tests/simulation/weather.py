@@ -26,11 +26,11 @@ class Climate:
 
 
 CLIMATES = (
-    Climate("calm", days=3, bookings=45, interleaving=0.1),
+    Climate("calm", days=2, bookings=25, interleaving=0.1),
     Climate(
         "unruly",
-        days=3,
-        bookings=45,
+        days=2,
+        bookings=25,
         message_faults=0.08,
         stripe_faults=0.1,
         interleaving=0.15,
@@ -40,8 +40,8 @@ CLIMATES = (
     ),
     Climate(
         "crashing",
-        days=3,
-        bookings=45,
+        days=2,
+        bookings=25,
         message_faults=0.03,
         stripe_faults=0.05,
         crashes=0.12,
@@ -52,8 +52,8 @@ CLIMATES = (
     ),
     Climate(
         "cut off",
-        days=6,
-        bookings=60,
+        days=4,
+        bookings=22,
         message_faults=0.03,
         stripe_faults=0.03,
         crashes=0.03,
@@ -62,6 +62,16 @@ CLIMATES = (
         longest_outage_h=110.0,
         power_cuts=0.1,
         server_outages=0.3,
+    ),
+    Climate(
+        "long silence",
+        days=16,
+        bookings=16,
+        message_faults=0.02,
+        interleaving=0.1,
+        lock_outages=0.12,
+        longest_outage_h=380.0,
+        server_outages=0.05,
     ),
 )
 

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from tests.simulation.town import SimulatedTown
 
-_WORK = {"reservation", "payment", "refund", "owed"}
+_WORK = ("reservation", "payment", "refund", "owed")
 _SLOWEST_S = 600.0
 
 
@@ -21,19 +21,19 @@ class Work:
 
     def begin(self) -> None:
         """The first ticks."""
-        self.plan(_WORK | {"lock"})
+        self.plan({*_WORK, "lock"})
         self._town.agenda.after(60, "roll horizons", self._roll)
 
     def plan(self, written: set[str]) -> None:
         """After these tables were written."""
         if not written.isdisjoint(_WORK):
-            due = self._town.server.work_due_at()
-            if due is not None:
-                self._plan_work(due)
+            due = self._town.server.due_at(*_WORK)
+            if due:
+                self._plan_work(min(due.values()))
         if "lock" in written:
-            due = self._town.server.publication_due_at()
-            if due is not None:
-                self._plan_publishing(due)
+            due = self._town.server.due_at("lock")
+            if due:
+                self._plan_publishing(due["lock"])
 
     def gateway_is_back(self) -> None:
         """It knows nothing of before, and gives the broker everything again."""
@@ -44,7 +44,7 @@ class Work:
 
     def _plan_work(self, due: datetime) -> None:
         town = self._town
-        wait = max(self._idle_s, town.random.choice((1.0, 5.0, 20.0, 60.0)))
+        wait = max(self._idle_s, town.random.choice((1.0, 20.0, 60.0, 120.0)))
         at = max(due, town.clock.now() + timedelta(seconds=wait))
         if self._work_at is None or at < self._work_at:
             self._work_at = at
@@ -57,14 +57,17 @@ class Work:
         self._work_at = None
         touched = 0
         if town.weather.is_worker_up:
-            for name, job in town.server.jobs().items():
+            due = town.server.due_at(*_WORK)
+            for name, (table, job) in town.server.jobs().items():
+                if table not in due or due[table] > town.clock.now():
+                    continue  # It would find nothing.
                 done = town.attempt(name, job)
                 town.check()
                 if done is None:
                     break
                 touched += done
         self._idle_s = 1.0 if touched else min(self._idle_s * 2, _SLOWEST_S)
-        self.plan(_WORK)
+        self.plan(set(_WORK))
 
     def _plan_publishing(self, due: datetime) -> None:
         town = self._town
