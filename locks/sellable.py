@@ -90,30 +90,34 @@ def _what_locks_hold() -> sa.Select[Any]:
     """One row for each access point and start that has grants there (one without, else), with the highest
     rev.
     """
+    # Columns of tables, not of mapped classes: the mapper's share would be half of what a hold pays for it.
+    access_point, group_lane, grant, lock, offer = (
+        kind.__table__ for kind in (AccessPoint, CodeGroupLane, Grant, Lock, LockOffer)
+    )
     points: sa.BindParameter[Any] = sa.bindparam("points", expanding=True)
     courts: sa.BindParameter[Any] = sa.bindparam("courts", expanding=True)
     granules: sa.BindParameter[Any] = sa.bindparam("granules", expanding=True)
     lane = (
-        sa.select(sa.func.min(CodeGroupLane.lane))
+        sa.select(sa.func.min(group_lane.c.lane))
         .where(
-            CodeGroupLane.code_group_id == AccessPoint.code_group_id,
-            CodeGroupLane.court_ref.in_(courts),
+            group_lane.c.code_group_id == access_point.c.code_group_id,
+            group_lane.c.court_ref.in_(courts),
         )
-        .correlate(AccessPoint)
+        .correlate(access_point)
         .scalar_subquery()
     )
     point = (
-        sa.select(AccessPoint.id, AccessPoint.code_group_id, lane.label("lane"))
-        .where(AccessPoint.id.in_(points))
+        sa.select(access_point.c.id, access_point.c.code_group_id, lane.label("lane"))
+        .where(access_point.c.id.in_(points))
         .subquery()
     )
     used = (
-        sa.select(Grant.code_group_id, Grant.lane, Grant.granule, sa.func.max(Grant.rev).label("rev"))
+        sa.select(grant.c.code_group_id, grant.c.lane, grant.c.granule, sa.func.max(grant.c.rev).label("rev"))
         .where(
-            Grant.granule.in_(granules),
-            Grant.code_group_id.in_(sa.select(point.c.code_group_id)),
+            grant.c.granule.in_(granules),
+            grant.c.code_group_id.in_(sa.select(point.c.code_group_id)),
         )
-        .group_by(Grant.code_group_id, Grant.lane, Grant.granule)
+        .group_by(grant.c.code_group_id, grant.c.lane, grant.c.granule)
         .subquery()
     )
     return (
@@ -122,16 +126,16 @@ def _what_locks_hold() -> sa.Select[Any]:
             point.c.lane,
             used.c.granule,
             used.c.rev,
-            Lock.applied_version,
-            Lock.applied_horizon,
-            Lock.last_contact_at,
-            LockOffer.horizon,
-            LockOffer.starts,
-            LockOffer.floors,
+            lock.c.applied_version,
+            lock.c.applied_horizon,
+            lock.c.last_contact_at,
+            offer.c.horizon,
+            offer.c.starts,
+            offer.c.floors,
         )
         .select_from(point)
-        .outerjoin(Lock, sa.and_(Lock.access_point_id == point.c.id, Lock.state == LockState.ACTIVE))
-        .outerjoin(LockOffer, LockOffer.lock_id == Lock.id)
+        .outerjoin(lock, sa.and_(lock.c.access_point_id == point.c.id, lock.c.state == LockState.ACTIVE))
+        .outerjoin(offer, offer.c.lock_id == lock.c.id)
         .outerjoin(used, sa.and_(used.c.code_group_id == point.c.code_group_id, used.c.lane == point.c.lane))
     )
 

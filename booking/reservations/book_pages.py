@@ -82,6 +82,7 @@ def take(offering_id: int) -> ResponseReturnValue:
     try:
         with writing() as here:
             wanted = HoldForm.parse(request.form)
+            places = catalogue(here.session, here.municipality_id, version=here.catalogue_version)
             made = holding.hold(
                 here.session,
                 actor=here.actor,
@@ -96,22 +97,38 @@ def take(offering_id: int) -> ResponseReturnValue:
     except Refused as error:
         if wants_json():
             return jsonify(code=error.code, message=error.sentence), status_of(error)
+        if isinstance(error, SlotTaken | SlotClosed):
+            # When hundreds want one slot at once, all but one come here: nothing more is asked for them.
+            return _gone(places, offering_id, wanted.window, error), status_of(error)
         return _screen(offering_id, window_of(request.form), error)
     return redirect(f"/reservations/{made.id}", code=303)
 
 
 def _screen(offering_id: int, window: Window, error: Refused | None) -> ResponseReturnValue:
-    """The confirm screen; where the slot is gone, the short one that says so and where to look next."""
-    is_gone = isinstance(error, _GONE)
+    """The confirm screen; where the slot is gone already, the short one."""
     with reading() as here:
         places = catalogue(here.session, here.municipality_id, version=here.catalogue_version)
-        # When a slot is wanted by hundreds at once, all but one come here: nothing more is asked for them.
-        more = {} if is_gone else _choices(here, places, offering_id, window)
-    error = error or more.pop("refusal", None)
+        choices = _choices(here, places, offering_id, window)
+    refusal = choices.pop("refusal")
+    error = error or refusal
+    if isinstance(error, _GONE):
+        return _gone(places, offering_id, window, error)
+    page = _rendered("book", places, offering_id, window, error, **choices)
+    return (page, status_of(error)) if error and request.method == "POST" else page
+
+
+def _gone(places: Catalogue, offering_id: int, window: Window, error: Refused) -> str:
+    """The short screen: why it cannot be had, and where to look next."""
+    return _rendered("gone", places, offering_id, window, error)
+
+
+def _rendered(
+    name: str, places: Catalogue, offering_id: int, window: Window, error: Refused | None, **more: Any
+) -> str:
     day = civil_day(window.starts_at)
     offering = places.offering(offering_id)
-    page = render_template(
-        "reservations/gone.html" if isinstance(error, _GONE) else "reservations/book.html",
+    return render_template(
+        f"reservations/{name}.html",
         offering=offering,
         facility=places.facility(offering.facility_id, on=day),
         window=window,
@@ -120,7 +137,6 @@ def _screen(offering_id: int, window: Window, error: Refused | None) -> Response
         is_answer=request.method == "POST",
         **more,
     )
-    return (page, status_of(error)) if error and request.method == "POST" else page
 
 
 def _choices(here: Here, places: Catalogue, offering_id: int, window: Window) -> dict[str, Any]:
