@@ -112,8 +112,9 @@ def _screen(offering_id: int, window: Window, error: Refused | None) -> Response
     refusal = choices.pop("refusal")
     error = error or refusal
     if isinstance(error, _GONE):
-        return _gone(places, offering_id, window, error)
-    page = _rendered("book", places, offering_id, window, error, **choices)
+        page = _gone(places, offering_id, window, error)
+    else:
+        page = _rendered("book", places, offering_id, window, error, **choices)
     return (page, status_of(error)) if error and request.method == "POST" else page
 
 
