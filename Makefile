@@ -13,8 +13,9 @@ setup:
 demo: setup
 	@exec $(bin)/kaiho demo $(ARGS)
 
+# Twice as many as there are cores: many tests wait for other processes.
 test: check-tools lint
-	@$(bin)/python -m pytest -n 2 --dist worksteal -q $(ARGS)
+	@$(bin)/python -m pytest -n 4 --dist worksteal -q $(ARGS)
 
 bench: check-tools
 	@$(bin)/python -m tests.bench $(ARGS)
