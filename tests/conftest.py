@@ -33,6 +33,21 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         layer = item.path.relative_to(HERE).parts[0]
         if layer in LAYERS:
             item.add_marker(layer)
+    _spread_the_long_waits(items)
+
+
+def _spread_the_long_waits(items: list[pytest.Item]) -> None:
+    """Let the tests that kill processes begin at once, each database's in a test process of its own.
+
+    They wait for minutes and need no processor meanwhile; begun last, everything else would wait for them.
+    xdist gives each of its processes a stretch of the list.
+    """
+    waiting = [item for item in items if item.path.name == "test_kill.py"]
+    first = [item for item in waiting if "sqlite" in item.name]
+    second = [item for item in waiting if "sqlite" not in item.name]
+    rest = [item for item in items if item.path.name != "test_kill.py"]
+    quarter = max(0, len(items) // 4 - len(first))
+    items[:] = [*first, *rest[:quarter], *second, *rest[quarter:]]
 
 
 @pytest.fixture
