@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import NoReturn
 
 import click
+import sqlalchemy as sa
 from prometheus_client import start_http_server
 from pydantic import ValidationError
 from sqlalchemy.exc import DBAPIError, SQLAlchemyError
@@ -16,6 +17,7 @@ from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 from booking.app.services import Services
 from core import logs
 from core.errors import KaihoError
+from core.ids import random_digits
 from core.settings import Settings
 
 
@@ -128,14 +130,20 @@ def migrate() -> None:
 
 
 @main.command()
-@click.option("--sample-password", required=True, help="Password of every sample account made now.")
-def seed(sample_password: str) -> None:
+@click.option("--sample-password", help="Password of every sample account made now [default: one is drawn].")
+def seed(sample_password: str | None) -> None:
     """Put the sample data into the database; running it again changes nothing."""
+    from booking.people.models import Account
     from booking.seed.run import seed as plant
 
     services = _services()
+    password = sample_password or f"mihon-{random_digits(8)}"
     with services.database.transaction() as session:
-        plant(session, services.keyring, sample_password=sample_password, now=services.clock.now())
+        before = session.scalar(sa.select(sa.func.count()).select_from(Account))
+        plant(session, services.keyring, sample_password=password, now=services.clock.now())
+        is_new = before != session.scalar(sa.select(sa.func.count()).select_from(Account))
+    if is_new and sample_password is None:
+        click.echo(f"password of the sample accounts: {password}")
 
 
 @main.command("access-points")

@@ -1,6 +1,7 @@
 """Every command does what it says, a second time too, and says in one sentence what it cannot do."""
 
 import json
+import re
 import os
 import signal
 import socket
@@ -71,6 +72,13 @@ def test_seeding_a_second_time_changes_nothing(line: CommandLine) -> None:
     assert first["account"] >= 5
     line.ok("seed", "--sample-password", "another-password")
     assert row_counts(line) == first
+
+
+def test_a_drawn_password_is_said_once_and_only_where_it_counts(line: CommandLine) -> None:
+    line.ok("migrate")
+    said = line.ok("seed").strip()
+    assert re.fullmatch(r"password of the sample accounts: mihon-\d{8}", said)
+    assert line.ok("seed") == ""
 
 
 def test_access_points_are_named_as_words_and_as_json(line: CommandLine) -> None:
