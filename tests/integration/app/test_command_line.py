@@ -1,8 +1,8 @@
 """Every command does what it says, a second time too, and says in one sentence what it cannot do."""
 
 import json
-import re
 import os
+import re
 import signal
 import socket
 import stat
