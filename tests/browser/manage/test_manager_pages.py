@@ -85,6 +85,22 @@ def test_a_request_is_rejected_with_its_reason(manager_page: Page, office: Offic
     assert rejected.reason == "学校行事のため"
 
 
+def test_a_reservation_is_taken_back_with_its_reason(manager_page: Page, office: Office) -> None:
+    with office.database.reading() as session:
+        wanted = session.scalars(sa.select(Reservation.id).where(Reservation.state == State.REQUESTED)).one()
+    manager_page.goto(f"/reservations/{wanted}")
+    assert_axe_clean(manager_page)
+    manager_page.get_by_role("link", name="この予約を取り消す").click()
+    assert_fits(manager_page)
+    assert_axe_clean(manager_page)
+    manager_page.get_by_label("理由").fill("床の補修（見本）")
+    manager_page.get_by_role("button", name="取り消す", exact=True).click()
+    expect(manager_page.get_by_text("床の補修（見本）")).to_be_visible()
+    assert_axe_clean(manager_page)
+    with office.database.reading() as session:
+        assert session.get_one(Reservation, wanted).state == State.CANCELLED
+
+
 def test_a_place_is_closed_after_seeing_whom_it_hits(manager_page: Page, office: Office) -> None:
     manager_page.goto("/manage/closures")
     manager_page.get_by_label("施設").select_option(label="近くの小学校 体育館")
