@@ -1,9 +1,9 @@
 """What `locks` asks and tells upward, inside the caller's transaction; registered where the app is built."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import NamedTuple, Protocol
+from typing import Any, NamedTuple, Protocol
 from uuid import UUID
 
 from sqlalchemy.orm import Session
@@ -45,9 +45,45 @@ class LockStateChanged(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
+class AlarmTold:
+    """An alarm that has just begun, for people."""
+
+    id: int
+    municipality_id: int
+    access_point_id: int
+    access_point_name: str
+    kind: str
+    """One of `locks/alarms/kinds.py`."""
+    detail: Mapping[str, Any]
+    holder: UUID | None
+    """Whose code it is about, where it is about one."""
+
+
+class AlarmBegan(Protocol):
+    """Staff should know of this now; told once per alarm, however often it repeats."""
+
+    def __call__(self, session: Session, *, alarm: AlarmTold, now: datetime) -> None: ...
+
+
+class CodesChanged(Protocol):
+    """The codes of these holders are not what they were; who had seen one must be told to look again."""
+
+    def __call__(self, session: Session, *, holders: Sequence[UUID], now: datetime) -> None: ...
+
+
+class StartUnreached(Protocol):
+    """24 hours before its start no lock has confirmed this holder's code: offer a way out."""
+
+    def __call__(self, session: Session, *, holder: UUID, access_point_id: int, now: datetime) -> None: ...
+
+
+@dataclass(frozen=True, slots=True)
 class Callbacks:
     """One of each; an error raised by one rolls the lock's whole message back."""
 
     sellable_windows: SellableWindows
     access_opened: AccessOpened
     lock_state_changed: LockStateChanged
+    alarm_began: AlarmBegan
+    codes_changed: CodesChanged
+    start_unreached: StartUnreached

@@ -21,11 +21,23 @@ class AccessPointKind(StrEnum):
 
 
 class LockState(StrEnum):
-    """Life of a lock; only `active` has spoken to us."""
+    """Life of a lock. Rights travel to it from its first contact on, whatever its state, until it is dead."""
 
     PROVISIONED = "provisioned"
+    """Its installer has not shown yet that it is on the right door and works; nobody is alarmed about it."""
     ACTIVE = "active"
+    RETIRING = "retiring"
+    """Being wiped: it is sent a state without rights, and is dead once it has confirmed that."""
     DEAD = "dead"
+
+
+class Transport(StrEnum):
+    """How a lock is reached."""
+
+    MQTT = "mqtt"
+    HTTPS = "https"
+    VENDOR = "vendor"
+    """It keeps plain PINs in a vendor's cloud; `locks/vendors` speaks with that."""
 
 
 class CodeGroup(Base):
@@ -37,6 +49,8 @@ class CodeGroup(Base):
     municipality_id: Mapped[int] = mapped_column(index=True)
     wrapped_code_root: Mapped[bytes] = mapped_column(sa.LargeBinary)
     code_epoch: Mapped[int] = mapped_column(default=0)
+    restores: Mapped[int] = mapped_column(default=0, server_default="0")
+    """How often the database came back from a backup; each time every future rev rises by 3."""
 
 
 class CodeGroupLane(Base):
@@ -98,7 +112,25 @@ class Lock(Base):
     state: Mapped[str] = mapped_column(sa.String(16), default=LockState.PROVISIONED)
     added_at: Mapped[datetime] = mapped_column(UtcDateTime)
 
+    transport: Mapped[str] = mapped_column(sa.String(16), default=Transport.MQTT, server_default="mqtt")
+    vendor: Mapped[str | None] = mapped_column(sa.String(32))
+    """The name of the adapter in `locks/vendors`, where the transport is one."""
+    vendor_ref: Mapped[str | None] = mapped_column(sa.String(128))
+    """What the vendor calls this lock."""
+    vendor_due_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    vendor_cursor: Mapped[str | None] = mapped_column(sa.String(128))
+    """How far the vendor's record of events has been read."""
+
+    commissioned_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    dead_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    dead_why: Mapped[str | None] = mapped_column(sa.String(16))
+    """replaced | stolen | decommissioned."""
+    clear_due_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    """Of a dead lock: when a gateway takes its retained message from the broker; empty once done."""
+
     wrapped_root: Mapped[bytes] = mapped_column(sa.LargeBinary)
+    wrapped_code_root: Mapped[bytes | None] = mapped_column(sa.LargeBinary)
+    """The code root it was provisioned with, where its code group has another by now; bound to the lock."""
     broker_password_hash: Mapped[str] = mapped_column(sa.String(160))
     mac_epoch: Mapped[int] = mapped_column(default=0)
     next_mac_epoch: Mapped[int | None]
@@ -138,6 +170,47 @@ class Lock(Base):
     door: Mapped[str | None] = mapped_column(sa.String(16))
     key_state: Mapped[str | None] = mapped_column(sa.String(16))
     operating_mode: Mapped[str | None] = mapped_column(sa.String(16))
+    clock_offset_ms: Mapped[int | None] = mapped_column(sa.BigInteger)
+    """Its clock less ours, at its last scheduled contact."""
+    clock_drift_ppm: Mapped[float | None]
+    """Of its clock between its last two settings; positive runs fast."""
+    extra_contact_on: Mapped[date | None] = mapped_column(sa.Date)
+    """The civil day for which it was last asked to speak before the first reservation."""
+
+
+class LockCommand(Base):
+    """Something to do once, sent within the lock's next contact (protocol 4); its outcome."""
+
+    __tablename__ = "lock_command"
+    __table_args__ = (
+        sa.Index(
+            "ix_lock_command_waiting",
+            "lock_id",
+            sqlite_where=sa.text("sent_at IS NULL"),
+            postgresql_where=sa.text("sent_at IS NULL"),
+        ),
+    )
+
+    id: Mapped[str] = mapped_column(sa.String(32), primary_key=True)
+    lock_id: Mapped[str] = mapped_column(sa.ForeignKey("lock.id"))
+    kind: Mapped[str] = mapped_column(sa.String(16))
+    args: Mapped[dict[str, Any]] = mapped_column(sa.JSON)
+    ordered_by: Mapped[str] = mapped_column(sa.String(64))
+    ordered_at: Mapped[datetime] = mapped_column(UtcDateTime)
+    sent_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    result: Mapped[str | None] = mapped_column(sa.String(32))
+    result_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+
+
+class LockBatteryDay(Base):
+    """The lowest that a lock's battery was on one civil day; what forecasts its empty day."""
+
+    __tablename__ = "lock_battery_day"
+
+    lock_id: Mapped[str] = mapped_column(sa.ForeignKey("lock.id"), primary_key=True)
+    day: Mapped[date] = mapped_column(sa.Date, primary_key=True)
+    lowest_mv: Mapped[int]
+    lowest_temperature_c: Mapped[int | None]
 
 
 class DesiredVersion(Base):
@@ -197,6 +270,8 @@ class Grant(Base):
     lane: Mapped[int]
     rev: Mapped[int]
     issued_at: Mapped[datetime] = mapped_column(UtcDateTime)
+    restores: Mapped[int] = mapped_column(default=0, server_default="0")
+    """The code group's, when it was issued."""
     lock_id: Mapped[str | None] = mapped_column(sa.ForeignKey("lock.id"))
     """The lock whose versions `granted_version` and `withdrawn_version` count; empty while there is none."""
     granted_version: Mapped[int | None] = mapped_column(sa.BigInteger)

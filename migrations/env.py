@@ -7,12 +7,31 @@ from alembic import context
 from booking.people import models as people
 from booking.places import models as places
 from booking.reservations import models as reservations
+from booking.shelter import models as shelter
 from core import audit, lease, owed
 from core.database import Base, Database, UtcDateTime
 from locks import models as locks
+from locks.alarms import models as alarms
+from locks.modes import models as modes
+from locks.staff import models as staff
+from locks.vendors import models as vendors
 from payments import models as payments
 
-TABLES_OF = (people, places, reservations, locks, payments, audit, lease, owed)
+TABLES_OF = (
+    people,
+    places,
+    reservations,
+    shelter,
+    locks,
+    alarms,
+    modes,
+    staff,
+    vendors,
+    payments,
+    audit,
+    lease,
+    owed,
+)
 """Imported so that each registers its tables on `Base`."""
 
 

@@ -1,6 +1,7 @@
 """Builds the collaborators from settings; only here is chosen what `payments` and `locks` call back."""
 
 from booking.app.services import Services
+from booking.notices import lock_alarms
 from booking.notices.sender import Mailer
 from booking.reservations import door, money
 from core.clock import SystemClock
@@ -23,6 +24,9 @@ LOCK_CALLBACKS = LockCallbacks(
     sellable_windows=door.sellable_windows,
     access_opened=door.access_opened,
     lock_state_changed=door.lock_state_changed,
+    alarm_began=lock_alarms.alarm_began,
+    codes_changed=door.codes_changed,
+    start_unreached=door.start_unreached,
 )
 
 

@@ -1,5 +1,6 @@
 """What the locks ask and tell us: the upward callbacks of `locks`, inside its transactions."""
 
+from collections.abc import Sequence
 from datetime import datetime, timedelta
 from uuid import UUID
 
@@ -78,6 +79,16 @@ def access_opened(session: Session, *, holder: UUID, at: datetime, offline: bool
 def lock_state_changed(session: Session, *, lock_id: str, access_point_id: int, now: datetime) -> None:
     """A lock reported; pages read its state where they show it, so that nothing is kept here."""
     del session, lock_id, access_point_id, now
+
+
+def codes_changed(session: Session, *, holders: Sequence[UUID], now: datetime) -> None:
+    """Codes that people may have seen are other ones now."""
+    del session, holders, now
+
+
+def start_unreached(session: Session, *, holder: UUID, access_point_id: int, now: datetime) -> None:
+    """No lock has confirmed this reservation's code a day before its start."""
+    del session, holder, access_point_id, now
 
 
 def _municipality_of(session: Session, access_point_id: int) -> int | None:

@@ -88,6 +88,8 @@ class Reservation(Base):
     reason: Mapped[str | None] = mapped_column(sa.String(200))
     """Why it was rejected, cancelled by staff or revoked; shown to the group."""
     first_opened_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    door_unreached_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    """Since when we know that a lock may not learn of it in time; from then on cancelling costs nothing."""
 
 
 class Claim(Base):

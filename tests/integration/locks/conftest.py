@@ -15,7 +15,7 @@ from core.ids import new_id
 from core.secrets import Keyring
 from core.window import Window, granule_of
 from locks import contact, grants
-from locks.callbacks import Callbacks, Sellable
+from locks.callbacks import AlarmTold, Callbacks, Sellable
 from locks.contact import Answer
 from locks.errors import NotSellable
 from locks.installation import add_access_point, add_lock
@@ -49,6 +49,9 @@ class Notes:
     opened: list[tuple[UUID, datetime, bool]] = field(default_factory=list)
     closed: set[int] = field(default_factory=set)
     """Granules that are not offered."""
+    alarms: list[AlarmTold] = field(default_factory=list)
+    changed_codes: list[UUID] = field(default_factory=list)
+    unreached: list[tuple[UUID, int]] = field(default_factory=list)
     fails: bool = False
 
     def windows(
@@ -73,6 +76,15 @@ class Notes:
     def changed(self, session: Session, *, lock_id: str, access_point_id: int, now: datetime) -> None:
         """Nothing to note."""
 
+    def alarm_began(self, session: Session, *, alarm: AlarmTold, now: datetime) -> None:
+        self.alarms.append(alarm)
+
+    def codes_changed(self, session: Session, *, holders: Sequence[UUID], now: datetime) -> None:
+        self.changed_codes.extend(holders)
+
+    def start_unreached(self, session: Session, *, holder: UUID, access_point_id: int, now: datetime) -> None:
+        self.unreached.append((holder, access_point_id))
+
 
 class School:
     """The tables, and the shortest way to do what tests do all the time."""
@@ -83,7 +95,14 @@ class School:
         give_keyring(database, self.keyring)
         self.clock = StoppedClock()
         self.notes = Notes()
-        self.callbacks = Callbacks(self.notes.windows, self.notes.access_opened, self.notes.changed)
+        self.callbacks = Callbacks(
+            sellable_windows=self.notes.windows,
+            access_opened=self.notes.access_opened,
+            lock_state_changed=self.notes.changed,
+            alarm_began=self.notes.alarm_began,
+            codes_changed=self.notes.codes_changed,
+            start_unreached=self.notes.start_unreached,
+        )
         with database.transaction() as session:
             self.gym = add_access_point(
                 session, municipality_id=TOWN, name="体育館", kind="door_lock", courts=[LEFT, RIGHT], now=NOW

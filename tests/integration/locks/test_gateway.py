@@ -3,6 +3,7 @@
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
+from dataclasses import replace
 from pathlib import Path
 from time import monotonic
 from typing import Any
@@ -18,7 +19,7 @@ from core.database import Database, TryAgain
 from locks import broker as broker_files
 from locks import standing
 from locks.broker_client import MqttSettings
-from locks.callbacks import Callbacks, Sellable
+from locks.callbacks import Sellable
 from locks.gateway import Gateway
 from locks.installation import add_access_point
 from locks.models import Lock, LockEvent, QuarantinedMessage
@@ -195,7 +196,7 @@ def test_a_hello_waits_for_a_database_that_is_away(school: School, mosquitto: Mo
         if error is not None:
             raise error
 
-    school.callbacks = Callbacks(school.notes.windows, school.notes.access_opened, away)
+    school.callbacks = replace(school.callbacks, lock_state_changed=away)
     with running(school, mosquitto), wired(door, mosquitto) as lock:
         lock.say(door.hello())
         door.take_welcome(lock.welcomes.get(timeout=8))
@@ -212,7 +213,7 @@ def test_an_answer_never_leaves_before_the_commit(school: School, mosquitto: Mos
             reached.set()
             held.wait(10)
 
-    school.callbacks = Callbacks(school.notes.windows, school.notes.access_opened, slow)
+    school.callbacks = replace(school.callbacks, lock_state_changed=slow)
     with running(school, mosquitto), wired(door, mosquitto) as lock:
         lock.say(door.hello())
         assert reached.wait(5)
@@ -346,7 +347,7 @@ def test_a_lock_that_cannot_be_built_does_not_keep_the_others_waiting(
             raise ValueError("no such catalogue")
         return school.notes.windows(session, access_point_id=access_point_id, **span)
 
-    school.callbacks = Callbacks(windows, school.notes.access_opened, school.notes.changed)
+    school.callbacks = replace(school.callbacks, sellable_windows=windows)
     with running(school, mosquitto):
         eventually(lambda: is_published(school, sound), what="the sound one's publication")
         assert lock_of(school, broken).published_version == 0

@@ -85,7 +85,7 @@ def services_over(database: Database, clock: StoppedClock) -> Services:
         clock=clock,
         stripe=StripePort(""),
         payment_callbacks=PaymentCallbacks(_nothing, _nothing, _nothing),
-        lock_callbacks=LockCallbacks(lambda *_, **__: (), _nothing, _nothing),
+        lock_callbacks=LockCallbacks(lambda *_, **__: (), _nothing, _nothing, _nothing, _nothing, _nothing),
     )
 
 

@@ -1,0 +1,1 @@
+"""Schools as shelters: one request, a second person, every door."""

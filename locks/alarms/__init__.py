@@ -1,0 +1,1 @@
+"""What staff are told about locks, until somebody has looked and it is over."""

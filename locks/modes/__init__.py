@@ -1,0 +1,1 @@
+"""Doors that stay open, or sell nothing, for a while."""

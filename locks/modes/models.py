@@ -1,0 +1,32 @@
+"""Orders that change how an access point behaves for a while (`operating_mode`, protocol 4)."""
+
+from datetime import datetime
+
+import sqlalchemy as sa
+from sqlalchemy.orm import Mapped, mapped_column
+
+from core.database import Base, BigKey, UtcDateTime
+
+
+class ModeOrder(Base):
+    """An access point's mode from one instant to another; the newest that lasts counts."""
+
+    __tablename__ = "mode_order"
+    __table_args__ = (sa.Index("ix_mode_order_access_point_id_ended_at", "access_point_id", "ended_at"),)
+
+    id: Mapped[int] = mapped_column(BigKey, primary_key=True)
+    municipality_id: Mapped[int]
+    access_point_id: Mapped[int] = mapped_column(sa.ForeignKey("access_point.id"))
+    mode: Mapped[str] = mapped_column(sa.String(16))
+    """passage | vacation."""
+    why: Mapped[str] = mapped_column(sa.String(16))
+    """hold_open | shelter | vacation."""
+    subject: Mapped[str] = mapped_column(sa.String(64), default="")
+    """Of a shelter: its id."""
+    from_at: Mapped[datetime] = mapped_column(UtcDateTime)
+    until_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    """None: until somebody ends it."""
+    ordered_by: Mapped[str] = mapped_column(sa.String(64))
+    ordered_at: Mapped[datetime] = mapped_column(UtcDateTime)
+    ended_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    ended_by: Mapped[str | None] = mapped_column(sa.String(64))

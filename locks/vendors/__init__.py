@@ -1,0 +1,1 @@
+"""Locks of other makers, which keep plain PINs."""

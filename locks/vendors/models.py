@@ -1,0 +1,49 @@
+"""PINs that a vendor's cloud should hold: one row a grant, moved on by a loop until both agree."""
+
+from datetime import datetime
+from enum import StrEnum
+
+import sqlalchemy as sa
+from sqlalchemy.orm import Mapped, mapped_column
+
+from core.database import Base, UtcDateTime
+
+
+class PinState(StrEnum):
+    """Where a PIN stands; what it should be follows from its grant."""
+
+    WANTED = "wanted"
+    """To be pushed."""
+    SENT = "sent"
+    """The cloud has it; whether the lock does is not known yet."""
+    ON_THE_LOCK = "on_the_lock"
+    """The vendor says that the lock holds it."""
+    REVOKING = "revoking"
+    """Taken back at the cloud or to be; the lock may still open for it."""
+    GONE = "gone"
+    """The vendor says that the lock does not hold it."""
+
+
+class VendorPin(Base):
+    """A grant at a lock that keeps plain PINs. The digits are computed when they are sent, never stored."""
+
+    __tablename__ = "vendor_pin"
+    __table_args__ = (
+        sa.Index(
+            "ix_vendor_pin_due",
+            "due_at",
+            sqlite_where=sa.text("due_at IS NOT NULL"),
+            postgresql_where=sa.text("due_at IS NOT NULL"),
+        ),
+    )
+
+    grant_id: Mapped[int] = mapped_column(sa.ForeignKey("access_grant.id"), primary_key=True)
+    lock_id: Mapped[str] = mapped_column(sa.ForeignKey("lock.id"), index=True)
+    state: Mapped[str] = mapped_column(sa.String(16), default=PinState.WANTED)
+    pin_ref: Mapped[str | None] = mapped_column(sa.String(128))
+    """What the vendor calls it."""
+    due_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    attempts: Mapped[int] = mapped_column(default=0)
+    last_error: Mapped[str | None] = mapped_column(sa.String(200))
+    on_lock_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    gone_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
