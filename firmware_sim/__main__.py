@@ -10,7 +10,7 @@ from pathlib import Path
 
 from werkzeug.serving import make_server
 
-from firmware_sim.fleet import Fleet
+from firmware_sim.doors import Doors
 from firmware_sim.keypad import create_app
 from firmware_sim.provision import BadDoorsFile
 
@@ -21,10 +21,10 @@ def main(arguments: list[str] | None = None) -> int:
     logging.basicConfig(level=logging.INFO, stream=sys.stderr, format="%(asctime)s %(levelname)s %(message)s")
     logging.getLogger("werkzeug").setLevel(logging.WARNING)
     host, _, port = asked.listen.rpartition(":")
-    fleet = Fleet(asked.doors, asked.state, asked.drift_ppm, asked.seed)
+    doors = Doors(asked.doors, asked.state, asked.drift_ppm, asked.seed)
     try:
-        server = make_server(host, int(port), create_app(fleet), threaded=True)
-        fleet.start()
+        server = make_server(host, int(port), create_app(doors), threaded=True)
+        doors.start()
     except (BadDoorsFile, OSError, ValueError) as problem:
         print(f"firmware_sim: {problem}", file=sys.stderr)
         return 2
@@ -38,7 +38,7 @@ def main(arguments: list[str] | None = None) -> int:
     server.shutdown()
     serving.join()
     server.server_close()
-    fleet.stop()
+    doors.stop()
     return 0
 
 

@@ -6,7 +6,7 @@ from http import HTTPStatus
 from flask import Blueprint, Flask, Response, abort, jsonify, render_template, request
 
 from firmware_sim.door import KEYS, Door
-from firmware_sim.fleet import Fleet
+from firmware_sim.doors import Doors
 from firmware_sim.view import view
 from firmware_sim.words import BOLT, DOOR, MODE, QUALITY, clock_words
 
@@ -14,8 +14,8 @@ PATIENCE_S = 30.0
 CSP = "default-src 'none'; style-src 'self'; script-src 'self'; connect-src 'self'; img-src 'self'"
 
 
-def create_app(fleet: Fleet) -> Flask:
-    """The web side of a fleet of doors."""
+def create_app(doors: Doors) -> Flask:
+    """The web side of a process full of doors."""
     app = Flask(__name__)
     app.jinja_env.filters["clock"] = clock_words
     app.jinja_env.globals.update(BOLT=BOLT, DOOR=DOOR, QUALITY=QUALITY, MODE=MODE)
@@ -27,45 +27,45 @@ def create_app(fleet: Fleet) -> Flask:
         response.headers["Cache-Control"] = "no-store"
         return response
 
-    app.register_blueprint(pages(fleet))
-    app.register_blueprint(api(fleet))
+    app.register_blueprint(pages(doors))
+    app.register_blueprint(api(doors))
     return app
 
 
-def pages(fleet: Fleet) -> Blueprint:
+def pages(doors: Doors) -> Blueprint:
     """For people."""
     blueprint = Blueprint("pages", __name__)
 
     @blueprint.get("/")
     def index() -> str:
-        return render_template("doors.html", doors=[view(door) for door in fleet.doors()])
+        return render_template("doors.html", doors=[view(door) for door in doors.in_order()])
 
     @blueprint.get("/keypad/<name>")
     def keypad(name: str) -> str:
-        return render_template("keypad.html", door=view(door_of(fleet, name)))
+        return render_template("keypad.html", door=view(door_of(doors, name)))
 
     return blueprint
 
 
-def api(fleet: Fleet) -> Blueprint:
+def api(doors: Doors) -> Blueprint:
     """For programs. Every POST answers the door as it is afterwards, except `keys`."""
     blueprint = Blueprint("api", __name__, url_prefix="/doors")
 
     @blueprint.get("")
-    def doors() -> Response:
-        return jsonify(doors=[view(door) for door in fleet.doors()])
+    def listed() -> Response:
+        return jsonify(doors=[view(door) for door in doors.in_order()])
 
     @blueprint.get("/<name>")
     def door(name: str) -> Response:
-        return jsonify(view(door_of(fleet, name)))
+        return jsonify(view(door_of(doors, name)))
 
     @blueprint.post("/<name>/keys")
     def keys(name: str) -> Response:
-        return jsonify(typed(door_of(fleet, name), str(asked("keys", str))))
+        return jsonify(typed(door_of(doors, name), str(asked("keys", str))))
 
     @blueprint.post("/<name>/press")
     def press(name: str) -> Response:
-        found = door_of(fleet, name)
+        found = door_of(doors, name)
         key = str(asked("key", str))
         if key not in KEYS:
             abort(HTTPStatus.BAD_REQUEST)
@@ -74,19 +74,19 @@ def api(fleet: Fleet) -> Blueprint:
 
     @blueprint.post("/<name>/network")
     def network(name: str) -> Response:
-        found = door_of(fleet, name)
+        found = door_of(doors, name)
         found.set_network(bool(asked("up", bool)))
         return jsonify(view(found))
 
     @blueprint.post("/<name>/sync")
     def sync(name: str) -> Response:
-        found = door_of(fleet, name)
+        found = door_of(doors, name)
         found.sync()
         return jsonify(view(found))
 
     @blueprint.post("/<name>/battery")
     def battery(name: str) -> Response:
-        found = door_of(fleet, name)
+        found = door_of(doors, name)
         if "pulled" in (request.get_json(silent=True) or {}):
             found.pull_battery(bool(asked("pulled", bool)))
         else:
@@ -95,21 +95,21 @@ def api(fleet: Fleet) -> Blueprint:
 
     @blueprint.post("/<name>/door")
     def move(name: str) -> Response:
-        found = door_of(fleet, name)
+        found = door_of(doors, name)
         found.move_door(bool(asked("open", bool)))
         return jsonify(view(found))
 
     @blueprint.post("/<name>/bolt")
     def bolt(name: str) -> Response:
-        found = door_of(fleet, name)
+        found = door_of(doors, name)
         found.turn_thumb("unlocked" if asked("unlocked", bool) else "locked")
         return jsonify(view(found))
 
     return blueprint
 
 
-def door_of(fleet: Fleet, name: str) -> Door:
-    found = fleet.door_or_none(name)
+def door_of(doors: Doors, name: str) -> Door:
+    found = doors.door_or_none(name)
     if found is None:
         abort(HTTPStatus.NOT_FOUND)
     return found

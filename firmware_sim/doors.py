@@ -14,7 +14,7 @@ log = logging.getLogger("firmware_sim")
 LOOK_AT_FILE_S = 1.0
 
 
-class Fleet:
+class Doors:
     """Doors join as the file grows; a changed address or password counts from the next contact."""
 
     def __init__(self, doors_file: Path, folder: Path, drift_ppm: float, seed: str | None) -> None:
@@ -27,7 +27,7 @@ class Fleet:
         self._look_at = 0.0
         self._alarm = threading.Event()
         self._ending = False
-        self._thread = threading.Thread(target=self._run, name="fleet", daemon=True)
+        self._thread = threading.Thread(target=self._run, name="doors", daemon=True)
 
     def start(self) -> None:
         """Raises:
@@ -40,10 +40,10 @@ class Fleet:
         self._ending = True
         self._alarm.set()
         self._thread.join()
-        for door in self.doors():
+        for door in self.in_order():
             door.stop()
 
-    def doors(self) -> list[Door]:
+    def in_order(self) -> list[Door]:
         """In the order of their names."""
         return sorted(
             self._doors.copy().values(), key=lambda door: (door.provision.name, door.provision.lock)
@@ -52,18 +52,18 @@ class Fleet:
     def door_or_none(self, name: str) -> Door | None:
         """By lock id or by name."""
         found = self._doors.get(name)
-        return found or next((door for door in self.doors() if door.provision.name == name), None)
+        return found or next((door for door in self.in_order() if door.provision.name == name), None)
 
     def _run(self) -> None:
         while not self._ending:
             self._alarm.clear()
             now = mono_s()
-            for door in self.doors():
+            for door in self.in_order():
                 if door.wake_at is not None and door.wake_at <= now:
                     self._tick(door)
             if now >= self._look_at:
                 self._look_again()
-            due = [door.wake_at for door in self.doors() if door.wake_at is not None]
+            due = [door.wake_at for door in self.in_order() if door.wake_at is not None]
             self._alarm.wait(max(0.0, min([self._look_at, *due]) - mono_s()))
 
     def _tick(self, door: Door) -> None:
