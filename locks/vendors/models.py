@@ -1,4 +1,4 @@
-"""PINs that a vendor's cloud should hold: one row a grant, moved on by a loop until both agree."""
+"""PINs that a vendor's cloud should hold: one row a grant and lock, moved on by a loop until both agree."""
 
 from datetime import datetime
 from enum import StrEnum
@@ -19,7 +19,7 @@ class PinState(StrEnum):
     ON_THE_LOCK = "on_the_lock"
     """The vendor says that the lock holds it."""
     REVOKING = "revoking"
-    """Taken back at the cloud or to be; the lock may still open for it."""
+    """To be taken back, or taken back at the cloud; the lock may still open for it."""
     GONE = "gone"
     """The vendor says that the lock does not hold it."""
 
@@ -38,12 +38,16 @@ class VendorPin(Base):
     )
 
     grant_id: Mapped[int] = mapped_column(sa.ForeignKey("access_grant.id"), primary_key=True)
-    lock_id: Mapped[str] = mapped_column(sa.ForeignKey("lock.id"), index=True)
+    lock_id: Mapped[str] = mapped_column(sa.ForeignKey("lock.id"), primary_key=True, index=True)
     state: Mapped[str] = mapped_column(sa.String(16), default=PinState.WANTED)
+    code_epoch: Mapped[int]
+    """The code group's, under which the digits were computed."""
     pin_ref: Mapped[str | None] = mapped_column(sa.String(128))
     """What the vendor calls it."""
     due_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    """When the loop looks at it next; while one is at it, the end of its lease."""
     attempts: Mapped[int] = mapped_column(default=0)
-    last_error: Mapped[str | None] = mapped_column(sa.String(200))
+    """Calls since the state last changed."""
+    last_error: Mapped[str | None] = mapped_column(sa.String(64))
     on_lock_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
     gone_at: Mapped[datetime | None] = mapped_column(UtcDateTime)

@@ -4,6 +4,7 @@ Revision ID: 0002
 Revises: 0001
 """
 
+
 import sqlalchemy as sa
 from alembic import op
 
@@ -207,17 +208,18 @@ def upgrade() -> None:
         sa.Column("grant_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
         sa.Column("lock_id", sa.String(length=16), nullable=False),
         sa.Column("state", sa.String(length=16), nullable=False),
+        sa.Column("code_epoch", sa.Integer(), nullable=False),
         sa.Column("pin_ref", sa.String(length=128), nullable=True),
         sa.Column("due_at", sa.DateTime(timezone=True), nullable=True),
         sa.Column("attempts", sa.Integer(), nullable=False),
-        sa.Column("last_error", sa.String(length=200), nullable=True),
+        sa.Column("last_error", sa.String(length=64), nullable=True),
         sa.Column("on_lock_at", sa.DateTime(timezone=True), nullable=True),
         sa.Column("gone_at", sa.DateTime(timezone=True), nullable=True),
         sa.ForeignKeyConstraint(
             ["grant_id"], ["access_grant.id"], name=op.f("fk_vendor_pin_grant_id_access_grant")
         ),
         sa.ForeignKeyConstraint(["lock_id"], ["lock.id"], name=op.f("fk_vendor_pin_lock_id_lock")),
-        sa.PrimaryKeyConstraint("grant_id", name=op.f("pk_vendor_pin")),
+        sa.PrimaryKeyConstraint("grant_id", "lock_id", name=op.f("pk_vendor_pin")),
     )
     op.create_index(
         "ix_vendor_pin_due",
