@@ -49,3 +49,5 @@ class ShelterFacility(Base):
 
     shelter_opening_id: Mapped[UUID] = mapped_column(sa.ForeignKey("shelter_opening.id"), primary_key=True)
     facility_id: Mapped[int] = mapped_column(sa.ForeignKey("facility.id"), primary_key=True)
+    closure_id: Mapped[int | None] = mapped_column(sa.ForeignKey("closure.id"))
+    """What keeps residents away from it while the shelter is open; empty before the decision."""

@@ -30,3 +30,9 @@ class ModeOrder(Base):
     ordered_at: Mapped[datetime] = mapped_column(UtcDateTime)
     ended_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
     ended_by: Mapped[str | None] = mapped_column(sa.String(64))
+    lock_id: Mapped[str | None] = mapped_column(sa.ForeignKey("lock.id"))
+    """The lock whose versions the next two count; empty where there was none."""
+    ordered_version: Mapped[int | None] = mapped_column(sa.BigInteger)
+    """The first version that carries the order."""
+    ended_version: Mapped[int | None] = mapped_column(sa.BigInteger)
+    """The first version that does not any more."""

@@ -58,3 +58,5 @@ class StaffCode(Base):
     withdrawn_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
     withdrawn_why: Mapped[str | None] = mapped_column(sa.String(16))
     """ended | used | stolen."""
+    printed_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    """Of an emergency code: when it last went onto the sheet for the safe."""

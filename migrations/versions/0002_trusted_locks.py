@@ -45,6 +45,7 @@ def upgrade() -> None:
         sa.Column("issued_at", sa.DateTime(timezone=True), nullable=False),
         sa.Column("withdrawn_at", sa.DateTime(timezone=True), nullable=True),
         sa.Column("withdrawn_why", sa.String(length=16), nullable=True),
+        sa.Column("printed_at", sa.DateTime(timezone=True), nullable=True),
         sa.ForeignKeyConstraint(
             ["code_group_id"], ["code_group.id"], name=op.f("fk_staff_code_code_group_id_code_group")
         ),
@@ -93,29 +94,6 @@ def upgrade() -> None:
         unique=True,
         sqlite_where=sa.text("ended_at IS NULL"),
         postgresql_where=sa.text("ended_at IS NULL"),
-    )
-
-    op.create_table(
-        "mode_order",
-        sa.Column("id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
-        sa.Column("municipality_id", sa.Integer(), nullable=False),
-        sa.Column("access_point_id", sa.Integer(), nullable=False),
-        sa.Column("mode", sa.String(length=16), nullable=False),
-        sa.Column("why", sa.String(length=16), nullable=False),
-        sa.Column("subject", sa.String(length=64), nullable=False),
-        sa.Column("from_at", sa.DateTime(timezone=True), nullable=False),
-        sa.Column("until_at", sa.DateTime(timezone=True), nullable=True),
-        sa.Column("ordered_by", sa.String(length=64), nullable=False),
-        sa.Column("ordered_at", sa.DateTime(timezone=True), nullable=False),
-        sa.Column("ended_at", sa.DateTime(timezone=True), nullable=True),
-        sa.Column("ended_by", sa.String(length=64), nullable=True),
-        sa.ForeignKeyConstraint(
-            ["access_point_id"], ["access_point.id"], name=op.f("fk_mode_order_access_point_id_access_point")
-        ),
-        sa.PrimaryKeyConstraint("id", name=op.f("pk_mode_order")),
-    )
-    op.create_index(
-        "ix_mode_order_access_point_id_ended_at", "mode_order", ["access_point_id", "ended_at"], unique=False
     )
 
     op.create_table(
@@ -190,9 +168,40 @@ def upgrade() -> None:
     )
 
     op.create_table(
+        "mode_order",
+        sa.Column("id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
+        sa.Column("municipality_id", sa.Integer(), nullable=False),
+        sa.Column("access_point_id", sa.Integer(), nullable=False),
+        sa.Column("mode", sa.String(length=16), nullable=False),
+        sa.Column("why", sa.String(length=16), nullable=False),
+        sa.Column("subject", sa.String(length=64), nullable=False),
+        sa.Column("from_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("until_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("ordered_by", sa.String(length=64), nullable=False),
+        sa.Column("ordered_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("ended_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("ended_by", sa.String(length=64), nullable=True),
+        sa.Column("lock_id", sa.String(length=16), nullable=True),
+        sa.Column("ordered_version", sa.BigInteger(), nullable=True),
+        sa.Column("ended_version", sa.BigInteger(), nullable=True),
+        sa.ForeignKeyConstraint(
+            ["access_point_id"], ["access_point.id"], name=op.f("fk_mode_order_access_point_id_access_point")
+        ),
+        sa.ForeignKeyConstraint(["lock_id"], ["lock.id"], name=op.f("fk_mode_order_lock_id_lock")),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_mode_order")),
+    )
+    op.create_index(
+        "ix_mode_order_access_point_id_ended_at", "mode_order", ["access_point_id", "ended_at"], unique=False
+    )
+
+    op.create_table(
         "shelter_facility",
         sa.Column("shelter_opening_id", sa.Uuid(), nullable=False),
         sa.Column("facility_id", sa.Integer(), nullable=False),
+        sa.Column("closure_id", sa.Integer(), nullable=True),
+        sa.ForeignKeyConstraint(
+            ["closure_id"], ["closure.id"], name=op.f("fk_shelter_facility_closure_id_closure")
+        ),
         sa.ForeignKeyConstraint(
             ["facility_id"], ["facility.id"], name=op.f("fk_shelter_facility_facility_id_facility")
         ),
@@ -286,6 +295,9 @@ def downgrade() -> None:
 
     op.drop_table("vendor_pin")
     op.drop_table("shelter_facility")
+    op.drop_index("ix_mode_order_access_point_id_ended_at", table_name="mode_order")
+
+    op.drop_table("mode_order")
     op.drop_index(
         "ix_lock_command_waiting",
         table_name="lock_command",
@@ -298,9 +310,6 @@ def downgrade() -> None:
     op.drop_index("ix_shelter_opening_municipality_id_state", table_name="shelter_opening")
 
     op.drop_table("shelter_opening")
-    op.drop_index("ix_mode_order_access_point_id_ended_at", table_name="mode_order")
-
-    op.drop_table("mode_order")
     op.drop_index(
         "uq_lock_alarm_lasting",
         table_name="lock_alarm",
