@@ -21,7 +21,7 @@ class AccessPointKind(StrEnum):
 
 
 class LockState(StrEnum):
-    """Life of a lock. Rights travel to it from its first contact on, whatever its state, until it is dead."""
+    """Life of a lock. Rights travel to it from its first contact on, until it is retiring or dead."""
 
     PROVISIONED = "provisioned"
     """Its installer has not shown yet that it is on the right door and works; nobody is alarmed about it."""
@@ -29,6 +29,10 @@ class LockState(StrEnum):
     RETIRING = "retiring"
     """Being wiped: it is sent a state without rights, and is dead once it has confirmed that."""
     DEAD = "dead"
+
+
+SERVING = (LockState.PROVISIONED, LockState.ACTIVE)
+"""What a lock may be in to be given rights, and to be counted on."""
 
 
 class Transport(StrEnum):
@@ -111,6 +115,12 @@ class Lock(Base):
     access_point_id: Mapped[int] = mapped_column(sa.ForeignKey("access_point.id"), index=True)
     state: Mapped[str] = mapped_column(sa.String(16), default=LockState.PROVISIONED)
     added_at: Mapped[datetime] = mapped_column(UtcDateTime)
+    placed_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    """Since when it belongs on this access point, where it was on another one before: its checklist counts
+    from here.
+    """
+    former_access_point_id: Mapped[int | None]
+    """An access point, by its id: where it was before `placed_at`, and where what happened before belongs."""
 
     transport: Mapped[str] = mapped_column(sa.String(16), default=Transport.MQTT, server_default="mqtt")
     vendor: Mapped[str | None] = mapped_column(sa.String(32))
@@ -121,6 +131,8 @@ class Lock(Base):
     vendor_cursor: Mapped[str | None] = mapped_column(sa.String(128))
     """How far the vendor's record of events has been read."""
 
+    clock_right_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    """When a hello first showed its clock set and right, since `placed_at`."""
     commissioned_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
     dead_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
     dead_why: Mapped[str | None] = mapped_column(sa.String(16))

@@ -244,11 +244,14 @@ def upgrade() -> None:
 
     op.add_column("code_group", sa.Column("restores", sa.Integer(), server_default="0", nullable=False))
 
+    op.add_column("lock", sa.Column("placed_at", sa.DateTime(timezone=True), nullable=True))
+    op.add_column("lock", sa.Column("former_access_point_id", sa.Integer(), nullable=True))
     op.add_column("lock", sa.Column("transport", sa.String(length=16), server_default="mqtt", nullable=False))
     op.add_column("lock", sa.Column("vendor", sa.String(length=32), nullable=True))
     op.add_column("lock", sa.Column("vendor_ref", sa.String(length=128), nullable=True))
     op.add_column("lock", sa.Column("vendor_due_at", sa.DateTime(timezone=True), nullable=True))
     op.add_column("lock", sa.Column("vendor_cursor", sa.String(length=128), nullable=True))
+    op.add_column("lock", sa.Column("clock_right_at", sa.DateTime(timezone=True), nullable=True))
     op.add_column("lock", sa.Column("commissioned_at", sa.DateTime(timezone=True), nullable=True))
     op.add_column("lock", sa.Column("dead_at", sa.DateTime(timezone=True), nullable=True))
     op.add_column("lock", sa.Column("dead_why", sa.String(length=16), nullable=True))
@@ -275,11 +278,14 @@ def downgrade() -> None:
     op.drop_column("lock", "dead_why")
     op.drop_column("lock", "dead_at")
     op.drop_column("lock", "commissioned_at")
+    op.drop_column("lock", "clock_right_at")
     op.drop_column("lock", "vendor_cursor")
     op.drop_column("lock", "vendor_due_at")
     op.drop_column("lock", "vendor_ref")
     op.drop_column("lock", "vendor")
     op.drop_column("lock", "transport")
+    op.drop_column("lock", "former_access_point_id")
+    op.drop_column("lock", "placed_at")
 
     op.drop_column("code_group", "restores")
 
