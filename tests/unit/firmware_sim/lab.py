@@ -66,10 +66,15 @@ class Lab:
         self.waiting.append(stimulus)
         while self.waiting:
             now = stimuli.Now(self.mono, self.wall_ms)
-            self.state, found = step(self.state, self.waiting.popleft(), now)
+            self.state, found = self.stepped(self.state, self.waiting.popleft(), now)
             self.wake_at = None
             for effect in found:
                 self.perform(effect)
+
+    def stepped(
+        self, state: State, stimulus: stimuli.Stimulus, now: stimuli.Now
+    ) -> tuple[State, list[effects.Effect]]:
+        return step(state, stimulus, now)
 
     def perform(self, effect: effects.Effect) -> None:
         self.done.append(effect)
