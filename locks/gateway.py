@@ -8,6 +8,7 @@ welcome speaks again, a row that was not settled is due again.
 import re
 import threading
 from collections import deque
+from datetime import timedelta
 from queue import Empty, SimpleQueue
 from zlib import crc32
 
@@ -51,7 +52,11 @@ class Gateway:
         callbacks: Callbacks,
         clock: Clock,
         settings: MqttSettings,
+        *,
+        lease: timedelta = publications.LEASE,
     ) -> None:
+        """`lease`: how long, by `clock`, a broker may take to answer before a publication is due again."""
+        self._lease = lease
         self._database = database
         self._keyring = keyring
         self._callbacks = callbacks
@@ -198,7 +203,7 @@ class Gateway:
 
     def _claimed(self, limit: int) -> list[Claim]:
         with self._database.transaction() as session:
-            return publications.claim(session, limit=limit, now=self._clock.now())
+            return publications.claim(session, limit=limit, now=self._clock.now(), lease=self._lease)
 
     def _publish_batch(self) -> bool:
         """Publish what is due and fits into the window; whether there may be more."""

@@ -43,8 +43,8 @@ def is_any_due(session: Session, *, now: datetime) -> bool:
     return bool(session.scalar(sa.select(is_due)))
 
 
-def claim(session: Session, *, limit: int, now: datetime) -> list[Claim]:
-    """Take up to `limit` due locks, new versions before repetitions."""
+def claim(session: Session, *, limit: int, now: datetime, lease: timedelta = LEASE) -> list[Claim]:
+    """Take up to `limit` due locks for `lease`, new versions before repetitions."""
     due = (
         sa.select(Lock.id)
         .where(Lock.publish_due_at <= now, Lock.state != LockState.DEAD)
@@ -53,7 +53,7 @@ def claim(session: Session, *, limit: int, now: datetime) -> list[Claim]:
         .with_for_update(skip_locked=True, key_share=True)
         .scalar_subquery()
     )
-    until = now + LEASE
+    until = now + lease
     claimed = session.scalars(
         sa.update(Lock)
         .where(Lock.id.in_(due))

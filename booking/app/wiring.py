@@ -1,5 +1,7 @@
 """Builds the collaborators from settings; only here is chosen what `payments` and `locks` call back."""
 
+from datetime import timedelta
+
 from booking.app.services import Services
 from booking.notices import lock_alarms
 from booking.notices.sender import Mailer
@@ -12,6 +14,7 @@ from locks.broker_client import MqttSettings
 from locks.callbacks import Callbacks as LockCallbacks
 from locks.gateway import Gateway
 from locks.keys import give_keyring
+from locks.publications import LEASE
 from payments.callbacks import Callbacks as PaymentCallbacks
 from payments.stripe_port import StripePort
 
@@ -46,8 +49,8 @@ def build_services(settings: Settings) -> Services:
     )
 
 
-def build_gateway(services: Services) -> Gateway:
-    """What speaks with the locks."""
+def build_gateway(services: Services, *, lease: timedelta = LEASE) -> Gateway:
+    """What speaks with the locks; `lease` as `Gateway` has it."""
     settings = services.settings
     broker = MqttSettings(
         host=settings.mqtt_host,
@@ -56,7 +59,9 @@ def build_gateway(services: Services) -> Gateway:
         password=settings.mqtt_password,
         tls_ca=settings.mqtt_tls_ca,
     )
-    return Gateway(services.database, services.keyring, services.lock_callbacks, services.clock, broker)
+    return Gateway(
+        services.database, services.keyring, services.lock_callbacks, services.clock, broker, lease=lease
+    )
 
 
 def build_mailer(settings: Settings) -> Mailer:
