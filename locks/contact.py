@@ -12,7 +12,7 @@ import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
 from core.secrets import Keyring
-from locks import event_log, metrics, offers, quarantine
+from locks import commissioning, event_log, metrics, offers, quarantine
 from locks.callbacks import Callbacks
 from locks.desired_state import living, locked_row, seal_desired, stored_or_built
 from locks.envelope import HELLO, WELCOME, open_envelope, seal
@@ -101,6 +101,7 @@ def accept(
     _note_state(lock, hello, now)
     event_log.acknowledge(session, lock, hello, now=now)
     _note_applied(session, lock, hello, now=now)
+    commissioning.advance(session, lock, hello, now=now)
     callbacks.lock_state_changed(session, lock_id=lock.id, access_point_id=lock.access_point_id, now=now)
     session.flush()
     stored = stored_or_built(session, callbacks, lock, now=now)
@@ -123,7 +124,6 @@ def _adopt_mac_epoch(lock: Lock, mac_epoch: int) -> None:
 
 
 def _note_state(lock: Lock, hello: Hello, now: datetime) -> None:
-    lock.state = LockState.ACTIVE
     lock.last_n = hello.n
     lock.last_contact_at = now
     lock.next_sync_at = next_sync_at(lock.id, now)

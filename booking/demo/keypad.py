@@ -34,6 +34,11 @@ class Keypads:
         """Let a lock speak to the server now."""
         self._post(f"/doors/{lock}/sync", {})
 
+    def turn_thumb(self, lock: str) -> None:
+        """Somebody inside turns the bolt open by hand, and back again."""
+        for unlocked in (True, False):
+            self._post(f"/doors/{lock}/bolt", {"unlocked": unlocked})
+
     def _get(self, path: str) -> dict[str, Any]:
         answer = self._http.get(self._url + path, timeout=30)
         answer.raise_for_status()

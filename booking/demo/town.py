@@ -15,6 +15,7 @@ from booking.app.installing import access_point_names, install, write_for_broker
 from booking.app.services import Services
 from booking.app.wiring import build_services
 from booking.demo.broker import mosquitto_command
+from booking.demo.installer import open_once, unproven_locks
 from booking.demo.ports import free_port, wait_for_port
 from booking.demo.supervisor import Supervisor
 from booking.seed.run import seed
@@ -70,6 +71,7 @@ class Town:
         self.environment = inherited_environment() | self._own
         self._write_environment()
         self.processes = Supervisor(self.folder / "log")
+        self._unproven: list[str] = []
 
     def start(self) -> None:
         """Start every process in the order they need one another; ready when it returns.
@@ -86,6 +88,7 @@ class Town:
             self.processes.start(name, self._kaiho(name, *self._options(name)), self.environment)
         wait_for_port(self.at.web, at_most_s=30)
         self.processes.start("doors", self._doors_command(), self.environment, announces=True)
+        open_once(self.at.doors_url, self._unproven)
 
     def stop(self) -> None:
         """Stop every process."""
@@ -159,6 +162,7 @@ class Town:
             seed(session, services.keyring, sample_password=self.sample_password, now=services.clock.now())
         self._provision_doors(services)
         write_for_broker(services)
+        self._unproven = unproven_locks(services)
         services.database.dispose()
 
     def _provision_doors(self, services: Services) -> None:

@@ -121,7 +121,7 @@ def _card(lock: LockLine, name: str) -> LockCard:
 
 def _troubles(lock: LockLine, is_battery_low: bool) -> Iterator[str]:
     if lock.state == LockState.PROVISIONED:
-        yield "未接続"
+        yield "未接続" if lock.last_contact_at is None else "設置の確認が途中"
         return
     if lock.is_lost:
         yield "通信が途絶えています"

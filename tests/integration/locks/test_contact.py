@@ -42,12 +42,12 @@ def seqs(school: School, door: Door) -> list[int]:
     return [row.seq for row in rows]
 
 
-def test_a_first_contact_makes_the_lock_active_and_gives_it_everything(school: School) -> None:
+def test_a_first_contact_gives_the_lock_everything(school: School) -> None:
     holder = school.issue(school.slot())
     door = school.fit()
     welcome = school.contact(door)
     lock = lock_of(school, door)
-    assert (lock.state, lock.applied_version, lock.last_n) == ("active", 1, 2)
+    assert (lock.state, lock.applied_version, lock.last_n) == ("provisioned", 1, 2)
     assert (welcome["version"], welcome["digest"]) == (1, door.digest)
     assert welcome["now"] == int(NOW.timestamp() * 1000)
     assert len(door.desired["grants"]) == 1
