@@ -31,6 +31,29 @@ def group_binding(code_group_id: int) -> str:
     return f"code_group/{code_group_id}"
 
 
+def kept_code_root_binding(lock_id: str) -> str:
+    """What a lock's own copy of a code root that its group has no more is bound to."""
+    return f"{lock_id}/code_root"
+
+
+def code_root_of(
+    keyring: Keyring,
+    *,
+    code_group_id: int,
+    of_group: bytes,
+    lock_id: str | None = None,
+    of_lock: bytes | None = None,
+) -> bytes:
+    """The secret that the codes at an access point come from; `of_…` are wrapped as the rows have them.
+
+    The code group's, unless the lock there was provisioned with another one that it still keeps: a stolen
+    lock's group gets a new code root, which its other locks learn only when they are provisioned anew.
+    """
+    if lock_id is not None and of_lock is not None:
+        return keyring.unwrap(of_lock, bound_to=kept_code_root_binding(lock_id))
+    return keyring.unwrap(of_group, bound_to=group_binding(code_group_id))
+
+
 def give_keyring(database: Database, keyring: Keyring) -> None:
     """Let steps that issue grants in this database compute codes; called once, where the app is built.
 
