@@ -13,9 +13,9 @@ from sqlalchemy.orm import Session
 from core.secrets import Keyring
 from core.window import granule_start
 from locks.codes import code_of
-from locks.keys import group_binding, subkey
+from locks.keys import code_root_of, subkey
 from locks.margins import late_s, opens_from, opens_until
-from locks.models import AccessPoint, CodeGroup, Grant, Lock, LockOffer, LockState
+from locks.models import SERVING, AccessPoint, CodeGroup, Grant, Lock, LockOffer
 from locks.sellable import LOST_AFTER, is_derivable
 
 
@@ -60,7 +60,13 @@ def codes_of(session: Session, keyring: Keyring, *, holder: UUID, now: datetime)
     for row in session.execute(_grants_of([holder]).where(Grant.withdrawn_at.is_(None))):
         grant, group = row.Grant, row.CodeGroup
         epoch = group.code_epoch if row.confirmed_code_epoch is None else row.confirmed_code_epoch
-        code_root = keyring.unwrap(group.wrapped_code_root, bound_to=group_binding(group.id))
+        code_root = code_root_of(
+            keyring,
+            code_group_id=group.id,
+            of_group=group.wrapped_code_root,
+            lock_id=row.present_lock,
+            of_lock=row.kept_code_root,
+        )
         shown.append(
             ShownCode(
                 access_point_id=grant.access_point_id,
@@ -101,6 +107,7 @@ def _grants_of(holders: Sequence[UUID]) -> Any:
             AccessPoint.name,
             AccessPoint.kind,
             Lock.id.label("present_lock"),
+            Lock.wrapped_code_root.label("kept_code_root"),
             Lock.applied_version,
             Lock.applied_grants_until,
             Lock.confirmed_code_epoch,
@@ -110,7 +117,7 @@ def _grants_of(holders: Sequence[UUID]) -> Any:
         )
         .join(AccessPoint, AccessPoint.id == Grant.access_point_id)
         .join(CodeGroup, CodeGroup.id == Grant.code_group_id)
-        .outerjoin(Lock, sa.and_(Lock.access_point_id == AccessPoint.id, Lock.state != LockState.DEAD))
+        .outerjoin(Lock, sa.and_(Lock.access_point_id == AccessPoint.id, Lock.state.in_(SERVING)))
         .outerjoin(LockOffer, LockOffer.lock_id == Lock.id)
         .where(Grant.holder.in_(holders))
         .order_by(Grant.granule, Grant.access_point_id)
