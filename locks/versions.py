@@ -10,14 +10,14 @@ import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
 from core.database import UtcDateTime
-from locks.models import Lock, LockState
+from locks.models import SERVING, Lock
 
 COALESCE = timedelta(seconds=2)
 """Changes within this time travel as one version."""
 
 
 def bump(session: Session, which: sa.ColumnElement[bool], *, now: datetime) -> dict[int, tuple[str, int]]:
-    """Give the living locks that match a new version; {access point: (lock, version)}.
+    """Give the serving locks that match a new version; {access point: (lock, version)}.
 
     Rows are locked in the order of their ids, so that two changes of several locks cannot wait for each
     other.
@@ -35,7 +35,7 @@ def bump_access_points(
 def _statement(which: sa.ColumnElement[bool]) -> Any:
     ordered = (
         sa.select(Lock.id)
-        .where(which, Lock.state != LockState.DEAD)
+        .where(which, Lock.state.in_(SERVING))
         .order_by(Lock.id)
         .with_for_update(key_share=True)
         .scalar_subquery()
