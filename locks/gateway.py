@@ -24,11 +24,12 @@ from locks.broker_client import BrokerClient, MqttSettings, Received
 from locks.callbacks import Callbacks
 from locks.desired_state import StoredVersion, build
 from locks.errors import BadMessage
+from locks.keys import gateway_group
 from locks.publications import Claim, Publication
 
 log = structlog.get_logger()
 
-SUBSCRIPTION = "$share/gateway/kaiho/v1/locks/+/up/#"
+_HELLOS = "kaiho/v1/locks/+/up/#"
 _TOPIC = re.compile(r"kaiho/v1/locks/([0-9a-f]{16})/up/(.{1,64})\Z")
 _WORKERS = 4
 _WINDOW = 100
@@ -67,7 +68,7 @@ class Gateway:
         self._inboxes: list[SimpleQueue[Received | None]] = [SimpleQueue() for _ in range(_WORKERS)]
         self._broker: BrokerClient[Publication] = BrokerClient(
             settings,
-            subscription=SUBSCRIPTION,
+            subscription=f"$share/{gateway_group(keyring)}/{_HELLOS}",
             on_message=self._deal,
             on_connect=self._broker_is_new.set,
         )

@@ -21,6 +21,16 @@ def subkey(root: bytes, label: str, epoch: int) -> bytes:
     return HKDF(algorithm=SHA256(), length=32, salt=None, info=info).derive(root)
 
 
+def gateway_group(keyring: Keyring) -> str:
+    """The name under which all gateways share the hellos; no lock can guess it.
+
+    A broker deals a message to a member of the group before it asks whether that member may read it: a lock
+    that joined would make it drop hellos of others.
+    """
+    info = b"kaiho/gateway-group"
+    return HKDF(algorithm=SHA256(), length=16, salt=None, info=info).derive(keyring.master_key).hex()
+
+
 def lock_binding(lock_id: str) -> str:
     """What a lock's wrapped root is bound to."""
     return lock_id

@@ -327,6 +327,18 @@ def test_a_lock_reads_nobody_elses_messages_and_cannot_speak_for_another(
         assert school.rows(sa.select(QuarantinedMessage.id)) == []
 
 
+@pytest.mark.usefixtures("gateway")
+def test_a_lock_in_the_group_it_can_guess_takes_no_hello_from_the_gateway(
+    school: School, mosquitto: Mosquitto
+) -> None:
+    door, other = school.fit(), school.fit(_point(school, 1))
+    guessed = tuple(f"$share/{group}/kaiho/v1/locks/+/up/#" for group in ("gateway", "gateway-1", "kaiho"))
+    with wired(door, mosquitto) as lock, wired(other, mosquitto, also=guessed):
+        for _ in range(4):
+            lock.contact()
+        assert lock_of(school, door).last_n == door.n
+
+
 def test_a_user_with_anothers_client_id_does_not_throw_it_off(school: School, mosquitto: Mosquitto) -> None:
     door, other = school.fit(), school.fit(_point(school, 1))
     with running(school, mosquitto), wired(door, mosquitto) as lock:
