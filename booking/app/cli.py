@@ -16,6 +16,7 @@ from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 
 from booking.app.services import Services
 from core import logs
+from core.clock import SystemClock
 from core.errors import KaihoError
 from core.ids import random_digits
 from core.settings import Settings
@@ -181,6 +182,26 @@ def broker_files() -> None:
     from booking.app.installing import write_for_broker
 
     click.echo("changed" if write_for_broker(_services()) else "unchanged")
+
+
+@main.command("broker-certificates")
+@click.option(
+    "--check", is_flag=True, help="Change nothing; end with 1 where one is missing or ends in 30 days."
+)
+def broker_certificates(check: bool) -> None:
+    """Make the broker's certificate and its authorities, and renew what nears its end; to be run daily."""
+    from booking.app import certificates
+
+    settings, now = _settings(), SystemClock().now()
+    if not check:
+        click.echo("changed" if certificates.renew(settings, now=now) else "unchanged")
+    held = certificates.check(settings, now=now)
+    for ending in held:
+        click.echo(f"{ending.what}: {ending.days_left} days, until {ending.ends_at:%Y-%m-%d}")
+    if not held or any(ending.level is not None for ending in held):
+        raise click.ClickException(
+            "証明書がないか、期限が近づいています。kaiho broker-certificates を実行してください。"
+        )
 
 
 @main.command()

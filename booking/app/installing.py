@@ -98,11 +98,12 @@ def write_for_broker(services: Services) -> bool:
     with services.database.reading() as session:
         changed = write_broker_files(session, settings.broker_dir, gateway)
     if changed:
-        _tell_mosquitto(settings.broker_dir)
+        tell_mosquitto(settings.broker_dir)
     return changed
 
 
-def _tell_mosquitto(folder: Path) -> None:
+def tell_mosquitto(folder: Path) -> None:
+    """Make a Mosquitto that keeps its pid in the broker's folder read its files again (SIGHUP)."""
     # No file, or not ours to signal: the broker is not up yet, or whoever runs it tells it.
     with suppress(OSError, ValueError):
         pid = int((folder / "mosquitto.pid").read_text())
