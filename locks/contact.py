@@ -4,26 +4,24 @@
 Nothing here sends: the answer may leave only after the caller's commit, since a welcome means "stored".
 """
 
-import hashlib
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import datetime
 
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
 from core.secrets import Keyring
 from locks import commissioning, event_log, metrics, offers, quarantine
+from locks.alarms import watching
 from locks.callbacks import Callbacks
 from locks.desired_state import living, locked_row, seal_desired, stored_or_built
 from locks.envelope import HELLO, WELCOME, open_envelope, seal
 from locks.errors import BadMessage
 from locks.keys import lock_binding, subkey
 from locks.models import AccessPoint, CodeGroup, DesiredVersion, Lock, LockState
+from locks.turns import next_sync_at
 from locks.versions import COALESCE
 from locks.wire import Hello, hello_of, welcome_octets
-
-SYNC_EVERY_S = 12 * 3600
-_SOONEST = timedelta(minutes=15)
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,14 +90,16 @@ def accept(
 ) -> Answer | None:
     """Store a verified hello: its events, then the contact; None where `n` is not above the last one's."""
     hello = verified.hello
-    event_log.store(session, callbacks, verified.lock, hello.events, now=now)
+    new = event_log.store(session, callbacks, verified.lock, hello.events, now=now)
     lock = locked_row(session, hello.lock)
+    watching.watch_events(session, callbacks, lock, new, now=now)
     if lock.state == LockState.DEAD or hello.n <= lock.last_n:
         metrics.MESSAGES.labels("replayed").inc()
         return None
     _adopt_mac_epoch(lock, verified.mac_epoch)
-    _note_state(lock, hello, now)
-    event_log.acknowledge(session, lock, hello, now=now)
+    lost = event_log.acknowledge(session, lock, hello, now=now)
+    watching.watch_state(session, callbacks, lock, hello, lost_events=lost, now=now)
+    _note_state(session, lock, hello, now)
     _note_applied(session, lock, hello, now=now)
     commissioning.advance(session, lock, hello, now=now)
     callbacks.lock_state_changed(session, lock_id=lock.id, access_point_id=lock.access_point_id, now=now)
@@ -109,24 +109,15 @@ def accept(
     return _answer(keyring, lock, verified, stored, now=now)
 
 
-def next_sync_at(lock_id: str, now: datetime) -> datetime:
-    """The lock's next turn: a fixed place in every 12 hours by a hash of its id, at least 15 minutes from
-    now.
-    """
-    place = int.from_bytes(hashlib.sha256(lock_id.encode()).digest()[:8], "big") % SYNC_EVERY_S
-    soonest = int((now + _SOONEST).timestamp()) + 1
-    return datetime.fromtimestamp(soonest + (place - soonest) % SYNC_EVERY_S, UTC)
-
-
 def _adopt_mac_epoch(lock: Lock, mac_epoch: int) -> None:
     if mac_epoch == lock.next_mac_epoch:
         lock.mac_epoch, lock.next_mac_epoch = mac_epoch, None
 
 
-def _note_state(lock: Lock, hello: Hello, now: datetime) -> None:
+def _note_state(session: Session, lock: Lock, hello: Hello, now: datetime) -> None:
     lock.last_n = hello.n
     lock.last_contact_at = now
-    lock.next_sync_at = next_sync_at(lock.id, now)
+    lock.next_sync_at = next_sync_at(session, lock, mode_ends_at=None, now=now)
     lock.boot, lock.why, lock.result = hello.boot, hello.why, hello.result
     lock.clock_quality, lock.operating_mode = hello.clock_quality, hello.operating_mode
     lock.battery_mv, lock.temperature_c, lock.rssi_dbm = hello.battery_mv, hello.temperature_c, hello.rssi_dbm

@@ -18,16 +18,15 @@ from locks.wire import Event, Hello
 
 def store(
     session: Session, callbacks: Callbacks, lock: Lock, events: Sequence[Event], *, now: datetime
-) -> int:
-    """Store the events that are new, and tell `access_opened` of each new opening by a grant; how many were
-    new.
+) -> list[Event]:
+    """Store the events that are new, and tell `access_opened` of each new opening by a grant; the new ones.
 
     The caller does not hold the lock's row yet: a booking holds its reservation before it asks for the
     lock, and `access_opened` takes that reservation.
     """
     wanted = [event for event in events if event.seq > lock.acked_seq]
     if not wanted:
-        return 0
+        return []
     holders = _holders(session, lock.access_point_id, wanted)
     insert = postgresql.insert if session.get_bind().dialect.name == "postgresql" else sqlite.insert
     new = set(
@@ -42,14 +41,15 @@ def store(
         holder = holders.get(event.seq)
         if event.seq in new and holder is not None and event.operation == "unlock":
             callbacks.access_opened(
-                session, holder=holder, at=_at(event, now), offline=bool(event.offline), now=now
+                session, holder=holder, at=happened_at(event, now), offline=bool(event.offline), now=now
             )
     metrics.EVENTS.inc(len(new))
-    return len(new)
+    return [event for event in wanted if event.seq in new]
 
 
-def acknowledge(session: Session, lock: Lock, hello: Hello, *, now: datetime) -> None:
-    """Move the lock's `acked_seq` as far as everything is stored; the caller holds its row.
+def acknowledge(session: Session, lock: Lock, hello: Hello, *, now: datetime) -> int:
+    """Move the lock's `acked_seq` as far as everything is stored; how many records are newly known to be
+    lost. The caller holds its row.
 
     `events` are the oldest that the lock still has, so whatever lies between the last acknowledged and the
     newest listed one, and is neither listed nor stored, is gone: it is recorded as lost, and counting goes
@@ -67,8 +67,10 @@ def acknowledge(session: Session, lock: Lock, hello: Hello, *, now: datetime) ->
             .order_by(LockEvent.seq)
         )
     )
+    lost = 0
     for seq in [*(seq for seq in stored if seq <= upto), upto + 1]:
         if seq > known + 1:
+            lost += seq - 1 - known
             session.add(EventLoss(lock_id=lock.id, first_seq=known + 1, last_seq=seq - 1, noticed_at=now))
             metrics.EVENTS_LOST.inc(seq - 1 - known)
         known = max(known, seq)
@@ -78,6 +80,7 @@ def acknowledge(session: Session, lock: Lock, hello: Hello, *, now: datetime) ->
             acked = seq
     lock.acked_seq = acked
     session.flush()
+    return lost
 
 
 def _row(lock: Lock, event: Event, holder: UUID | None, now: datetime) -> dict[str, object]:
@@ -94,7 +97,7 @@ def _row(lock: Lock, event: Event, holder: UUID | None, now: datetime) -> dict[s
     }
 
 
-def _at(event: Event, now: datetime) -> datetime:
+def happened_at(event: Event, now: datetime) -> datetime:
     """When it happened, as far as one can know: a lock without a clock cannot say, none happened in the
     future.
     """

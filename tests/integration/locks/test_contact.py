@@ -12,11 +12,12 @@ from prometheus_client import REGISTRY
 
 from core.window import granule_start
 from locks import desired_state, fleet
-from locks.contact import next_sync_at, receive_hello
+from locks.contact import receive_hello
 from locks.installation import add_access_point
 from locks.keys import subkey
 from locks.models import DesiredVersion, EventLoss, Lock, LockEvent, QuarantinedMessage
 from locks.quarantine import KEPT_PER_SENDER, newest
+from locks.turns import regular_turn
 from tests.integration.locks.conftest import NOW, School
 from tests.integration.locks.door import Door, b64, unb64
 
@@ -344,13 +345,13 @@ def test_a_lock_ahead_of_a_restored_server_gets_a_version_above_its_own(school: 
 
 
 def test_the_next_contact_is_spread_by_the_lock_and_within_half_a_day(school: School) -> None:
-    turns = [next_sync_at(f"{number:016x}", NOW) for number in range(400)]
+    turns = [regular_turn(f"{number:016x}", NOW) for number in range(400)]
     assert all(timedelta(minutes=15) < turn - NOW <= timedelta(hours=12, minutes=15) for turn in turns)
     by_hour = [sum(1 for turn in turns if (turn - NOW) // timedelta(hours=1) == hour) for hour in range(12)]
     assert min(by_hour) > 10
     door = school.fit()
     welcome = school.contact(door)
-    assert welcome["next_sync_at"] == int(next_sync_at(door.id, NOW).timestamp())
+    assert welcome["next_sync_at"] == int(regular_turn(door.id, NOW).timestamp())
 
 
 def test_late_and_lost_are_computed_by_us(school: School) -> None:
