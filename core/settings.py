@@ -44,6 +44,9 @@ class Settings(BaseSettings):
     broker_dir: Path = Path("var/broker")
     """Where the broker's password and ACL files are written."""
 
+    vendors: dict[str, dict[str, SecretStr]] = {}
+    """Accounts at makers of other locks, as JSON: {vendor: {"url": …, …}}; see docs/vendors.md."""
+
     smtp_host: str = "127.0.0.1"
     smtp_port: int = 25
     smtp_username: str = ""

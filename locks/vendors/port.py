@@ -38,6 +38,8 @@ class PinOrder:
     digits: str = field(repr=False)
     opens_from: datetime
     opens_until: datetime
+    may_exist: bool
+    """An earlier try may have arrived although its answer did not."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,8 +70,11 @@ class VendorCloud(Protocol):
     def put(self, order: PinOrder) -> str:
         """Have the PIN put on the lock; what the vendor calls it. Repeating an order changes nothing."""
 
-    def take_back(self, *, lock_ref: str, key: str, pin_ref: str | None) -> None:
-        """Have the PIN removed; nothing to remove is no error. Without `pin_ref` it is found by its key."""
+    def take_back(self, *, lock_ref: str, key: str, pin_ref: str | None) -> str | None:
+        """Have the PIN removed; what it is called, or None where there is none.
+
+        Without `pin_ref` it is found by its key: the answer to `put` may have been lost.
+        """
 
     def standings(self, *, lock_ref: str, pin_refs: Sequence[str]) -> Mapping[str, PinStanding]:
         """Where these PINs are; one that is not in the answer is absent."""
