@@ -8,6 +8,8 @@ from firmware_sim.core.turn import Turn
 BATTERY_LOW_MV = 4800
 BATTERY_CRITICAL_MV = 4400
 MOTOR_NEEDS_MV = 4100
+JAMMED_AGAIN_S = 60
+JAMMED_LATEST_S = 3600
 
 
 def order(turn: Turn, position: str, source: str, credential: object = None, offline: bool = False) -> None:
@@ -23,12 +25,12 @@ def bolt_moved(turn: Turn, position: str, by_hand: bool) -> None:
     if not by_hand:
         state.order = None
         turn.save()
+    was_jammed = state.bolt == "jammed"
     state.bolt = position
     if position == "jammed":
-        turn.alarm("lock_jammed")
-        turn.show("jammed", "red", 0, 10)
-        start(turn, "alarm")
+        jammed(turn, ordered, was_jammed)
         return
+    state.jams = 0
     members: dict[str, object] = {
         "operation": "unlock" if position == "unlocked" else "lock",
         "source": ordered.source if ordered else "manual",
@@ -45,6 +47,17 @@ def bolt_moved(turn: Turn, position: str, by_hand: bool) -> None:
     else:
         turn.cancel("relock")
         turn.rest()
+
+
+def jammed(turn: Turn, ordered: Order | None, was_jammed: bool) -> None:
+    """One alarm for one jam; a door that would not lock is tried again, less and less often."""
+    turn.show("jammed", "red", 0, 10)
+    if not was_jammed:
+        turn.alarm("lock_jammed")
+        start(turn, "alarm")
+    if ordered is not None and ordered.position == "locked":
+        turn.after("relock", min(JAMMED_AGAIN_S << min(turn.state.jams, 6), JAMMED_LATEST_S))
+        turn.state.jams += 1
 
 
 def relock_later(turn: Turn) -> None:
@@ -93,6 +106,11 @@ def door_ajar(turn: Turn) -> None:
     if turn.state.door == "open" and turn.state.operating_mode() != "passage":
         turn.alarm("door_ajar")
         start(turn, "alarm")
+
+
+def tampered(turn: Turn) -> None:
+    turn.alarm("tamper")
+    start(turn, "alarm")
 
 
 def key_moved(turn: Turn, position: str) -> None:

@@ -14,6 +14,7 @@ LINGER_S = 60
 HELLOS = 10
 RETRY_S = (300, 1800, 7200)
 RETRY_LATER_S = 21600
+PATIENCE_LATEST_S = 86400
 BUDGET = ((600, 2), (86400, 12))
 
 
@@ -68,12 +69,15 @@ def settled(turn: Turn) -> None:
         turn.cancel("settle")
 
 
-def failed(turn: Turn) -> None:
-    """The connection could not be made, or broke."""
+def failed(turn: Turn, patience_s: int = 0) -> None:
+    """The connection could not be made, or broke; the server may have asked for `patience_s`."""
     contact = turn.state.contact
     if contact is not None:
         unfinished = contact.wanted or contact.nonce or not contact.welcomes
         finish(turn, not unfinished)
+        earliest = turn.mono + min(patience_s, PATIENCE_LATEST_S)
+        if turn.state.timers.get("retry", earliest) < earliest:
+            turn.state.timers["retry"] = earliest
 
 
 def advance(turn: Turn) -> None:

@@ -71,7 +71,6 @@ def advance(turn: Turn) -> None:
         close(turn, decision.outcome, False, False)
         turn.rest()
     elif decision.outcome == "emergency":
-        state.burned_gids.append(decision.gid)
         open_for(turn, decision, not confirmed)
     elif decision.is_candidate():
         recent = state.holds_welcomed() and turn.mono - (state.welcome_at or 0) <= RECENT_S
@@ -146,6 +145,8 @@ def open_for(turn: Turn, decision: Decision, offline: bool) -> None:
         granule, length, lane, rev = decision.window
         credential = [granule, length, lane, rev]
         state.burns[(granule, lane)] = max(rev, state.burns.get((granule, lane), 0))
+    elif decision.outcome == "emergency":
+        state.burned_gids.append(decision.gid)
     elif decision.outcome == "staff":
         state.bucket.failures = 0
         right = right_of(turn, decision.gid)

@@ -1,6 +1,8 @@
 """What the lock remembers until the server has stored it (lock protocol section 4, events)."""
 
 CAPACITY = 400
+FEWEST = 3
+MAJOR = 2
 COALESCE_S = 600
 BATCH = 50
 
@@ -39,7 +41,7 @@ class EventLog:
         self.next_seq += 1
         self.records.append(record)
         if len(self.records) > CAPACITY:
-            self._make_room(at, clock_quality)
+            self.make_room(at, clock_quality)
 
     def append_error(self, at: int, clock_quality: str, error: str) -> None:
         """An entry error; an equal one of the last 10 minutes, not yet told, counts up instead."""
@@ -65,7 +67,14 @@ class EventLog:
         self.records = kept
         return rose
 
-    def _make_room(self, at: int, clock_quality: str) -> None:
+    def has_minor(self) -> bool:
+        """Whether it holds anything but openings and alarms."""
+        return any(_worth(record) < MAJOR for record in self.records)
+
+    def make_room(self, at: int, clock_quality: str) -> bool:
+        """Give up the least worthy records and say so; false where hardly any is left."""
+        if len(self.records) <= FEWEST:
+            return False
         first, last = self._drop_one()
         for index in range(len(self.records) - 1, -1, -1):
             record = self.records[index]
@@ -74,10 +83,11 @@ class EventLog:
                 told = dict(record)
                 told["range"] = [min(known[0], first), max(known[1], last)]
                 self.records[index] = told
-                return
+                return True
         second = self._drop_one()
         lost = [min(first, second[0]), max(last, second[1])]
         self.append(at, clock_quality, "door_lock_alarm", {"alarm": "log_overflow", "range": lost})
+        return True
 
     def _drop_one(self) -> tuple[int, int]:
         victim = 0
@@ -106,5 +116,5 @@ def _worth(record: dict[str, object]) -> int:
     if kind == "lock_operation_error":
         return 0
     if kind == "door_lock_alarm" or (kind == "lock_operation" and record.get("operation") == "unlock"):
-        return 2
+        return MAJOR
     return 1

@@ -7,8 +7,6 @@ from firmware_sim.core.turn import Turn
 
 HARDWARE = "sim-1"
 FIRMWARE = "1.0.0"
-TEMPERATURE_C = 15
-RSSI_DBM = -67
 
 
 def topic(lock: str, tail: str) -> str:
@@ -33,8 +31,8 @@ def compose(turn: Turn, why: str, nonce: str) -> dict[str, object]:
         "mac_epoch": state.mac_epoch,
         "epoch": state.desired.epoch,
         "battery_mv": state.battery_mv,
-        "temperature_c": TEMPERATURE_C,
-        "rssi_dbm": RSSI_DBM,
+        "temperature_c": state.temperature_c,
+        "rssi_dbm": state.rssi_dbm,
         "hardware": HARDWARE,
         "firmware": FIRMWARE,
         "bolt": state.bolt,

@@ -18,6 +18,7 @@ from firmware_sim.core.stimuli import (
     Stimulus,
     Subscribed,
     SyncAsked,
+    Tampered,
     Tick,
 )
 from firmware_sim.core.turn import Turn
@@ -58,6 +59,7 @@ def power_up(turn: Turn, stimulus: PowerUp) -> None:
     state.door = stimulus.door
     state.key = stimulus.key
     state.battery_mv = stimulus.battery_mv
+    state.flash_room = stimulus.flash_room
     state.bucket.anchor = turn.mono
     turn.log("boot", {"boot": state.boot})
     ordered = state.order
@@ -82,21 +84,31 @@ def happen(turn: Turn, stimulus: Stimulus) -> None:
     elif isinstance(stimulus, Received):
         messages.received(turn, stimulus.topic, stimulus.payload, stimulus.retained)
     elif isinstance(stimulus, Connected):
+        turn.state.rssi_dbm = stimulus.rssi_dbm
         contact.connected(turn)
     elif isinstance(stimulus, Subscribed):
         contact.subscribed(turn)
     elif isinstance(stimulus, (ConnectFailed, Disconnected)):
-        contact.failed(turn)
-    elif isinstance(stimulus, BoltMoved):
+        contact.failed(turn, stimulus.retry_after_s)
+    elif isinstance(stimulus, SyncAsked):
+        contact.start(turn, "schedule")
+    else:
+        feel(turn, stimulus)
+
+
+def feel(turn: Turn, stimulus: Stimulus) -> None:
+    """What bolt, door, key, battery and cover report."""
+    if isinstance(stimulus, BoltMoved):
         bolt.bolt_moved(turn, stimulus.position, stimulus.by_hand)
     elif isinstance(stimulus, DoorMoved):
         bolt.door_moved(turn, stimulus.position)
     elif isinstance(stimulus, KeyMoved):
         bolt.key_moved(turn, stimulus.position)
     elif isinstance(stimulus, BatteryMeasured):
+        turn.state.temperature_c = stimulus.temperature_c
         bolt.battery_measured(turn, stimulus.millivolts)
-    elif isinstance(stimulus, SyncAsked):
-        contact.start(turn, "schedule")
+    elif isinstance(stimulus, Tampered):
+        bolt.tampered(turn)
 
 
 def fire(turn: Turn) -> None:

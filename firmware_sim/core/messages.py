@@ -13,6 +13,8 @@ from firmware_sim.core.strict_json import integer, text_of
 from firmware_sim.core.turn import Turn
 
 BACKWARD_STEP_MS = 300_000
+APPLIED_BYTES = 512
+"""What applying adds to the image: the event that tells it, with its digest."""
 SYNC_EARLIEST_S = 900
 SYNC_LATEST_S = 86400
 TYPES = {"desired": "kaiho-desired", "welcome": "kaiho-welcome", "command": "kaiho-command"}
@@ -93,6 +95,10 @@ def _result(turn: Turn, result: str) -> None:
 def _apply(turn: Turn, contact: Contact, desired: Desired) -> None:
     """One flash image holds the old version or the new one with all that follows from it."""
     state = turn.state
+    if not has_room(turn, desired):
+        # The lock that cannot keep a version says so: kept is the old one, whole.
+        _result(turn, "unsupported")
+        return
     gids = [right.gid for right in desired.staff]
     rights = [right_name(right.gid, right.not_before, right.not_after) for right in desired.staff]
     state.desired = desired
@@ -110,6 +116,16 @@ def _apply(turn: Turn, contact: Contact, desired: Desired) -> None:
     turn.cancel("desired_wait")
     contact.wanted = contact.wanted or "applied"
     apply_mode(turn)
+
+
+def has_room(turn: Turn, desired: Desired) -> bool:
+    """Whether flash can hold a version beside what the log must not give up: openings and alarms."""
+    twin = turn.state.copy()
+    twin.desired = desired
+    while len(twin.to_flash()) + APPLIED_BYTES > twin.flash_room:
+        if not twin.log.has_minor() or not twin.log.make_room(turn.t(), turn.clock_quality()):
+            return False
+    return True
 
 
 def right_name(gid: str, not_before: int, not_after: int) -> str:

@@ -74,7 +74,6 @@ class State:
         self.lock = ""
         self.root = b""
         self.code_root = b""
-        # flash
         self.n = 0
         self.boot = 0
         self.mac_epoch = 0
@@ -91,7 +90,10 @@ class State:
         self.mode_until_desired = ""
         self.commands: dict[str, int] = {}
         self.order: Order | None = None
-        # RAM
+        self._begin()
+
+    def _begin(self) -> None:
+        """RAM, and what the last stimuli told of the iron."""
         self.powered = False
         self.entropy = b""
         self.draws = 0
@@ -112,6 +114,10 @@ class State:
         self.door = "none"
         self.key = "none"
         self.battery_mv = 6000
+        self.temperature_c = 15
+        self.rssi_dbm = -67
+        self.jams = 0
+        self.flash_room = 131072
         self.dropped = 0
 
     def copy(self) -> "State":

@@ -9,6 +9,7 @@ class PowerUp(Stimulus):
     """The battery is in. `flash`: the last image written whole, or None; `entropy` seeds nonces and jitter.
 
     `clock_kept`: the clock chip ran on through the restart. `door`: closed, open, or none without a sensor.
+    `flash_room`: the longest image that a bank of the flash takes.
     """
 
     def __init__(
@@ -20,6 +21,7 @@ class PowerUp(Stimulus):
         door: str,
         key: str,
         battery_mv: int,
+        flash_room: int = 131072,
     ) -> None:
         self.flash = flash
         self.entropy = entropy
@@ -28,6 +30,7 @@ class PowerUp(Stimulus):
         self.door = door
         self.key = key
         self.battery_mv = battery_mv
+        self.flash_room = flash_room
 
 
 class KeyPressed(Stimulus):
@@ -42,11 +45,17 @@ class Tick(Stimulus):
 
 
 class Connected(Stimulus):
-    pass
+    """`rssi_dbm`: how well the radio hears the network."""
+
+    def __init__(self, rssi_dbm: int = -67) -> None:
+        self.rssi_dbm = rssi_dbm
 
 
 class ConnectFailed(Stimulus):
-    pass
+    """`retry_after_s`: a server that asks for patience is not tried earlier."""
+
+    def __init__(self, retry_after_s: int = 0) -> None:
+        self.retry_after_s = retry_after_s
 
 
 class Subscribed(Stimulus):
@@ -54,7 +63,10 @@ class Subscribed(Stimulus):
 
 
 class Disconnected(Stimulus):
-    pass
+    """`retry_after_s`: as for `ConnectFailed`."""
+
+    def __init__(self, retry_after_s: int = 0) -> None:
+        self.retry_after_s = retry_after_s
 
 
 class Received(Stimulus):
@@ -85,8 +97,15 @@ class KeyMoved(Stimulus):
 
 
 class BatteryMeasured(Stimulus):
-    def __init__(self, millivolts: int) -> None:
+    """What the cells give under load, and how warm they are."""
+
+    def __init__(self, millivolts: int, temperature_c: int = 15) -> None:
         self.millivolts = millivolts
+        self.temperature_c = temperature_c
+
+
+class Tampered(Stimulus):
+    """The cover was taken off, or the housing shaken."""
 
 
 class SyncAsked(Stimulus):

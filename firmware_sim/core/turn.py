@@ -26,9 +26,12 @@ class Turn:
         self.unsaved = True
 
     def flush(self) -> None:
-        """Write flash before whatever comes next."""
+        """Write flash before whatever comes next; where the image is too long, the log gives up records."""
         self.unsaved = False
-        self.do(FlashWrite(self.state.to_flash()))
+        image = self.state.to_flash()
+        while len(image) > self.state.flash_room and self.state.log.make_room(self.t(), self.clock_quality()):
+            image = self.state.to_flash()
+        self.do(FlashWrite(image))
 
     def t(self) -> int:
         """The lock's clock in Unix seconds."""

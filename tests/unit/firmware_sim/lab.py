@@ -39,6 +39,7 @@ class Lab:
         self.connects = 0
         self.waiting: deque[stimuli.Stimulus] = deque()
         self.boots = 0
+        self.flash_room = 131072
         self.withhold_desired = False
         self.welcome_changes: dict[str, Any] = {}
 
@@ -52,7 +53,11 @@ class Lab:
         self.waiting.clear()
         self.wake_at = None
         entropy = bytes([self.boots % 256]) * 32
-        self.feed(stimuli.PowerUp(self.flash, entropy, clock_kept, self.bolt, self.door, "none", 6000))
+        self.feed(
+            stimuli.PowerUp(
+                self.flash, entropy, clock_kept, self.bolt, self.door, "none", 6000, self.flash_room
+            )
+        )
         return self
 
     def power_cycle(self, clock_kept: bool = False) -> "Lab":

@@ -73,6 +73,29 @@ def test_a_jammed_bolt_is_no_opening() -> None:
     assert lab.state.bolt == "jammed"
 
 
+def test_a_door_that_would_not_lock_is_tried_again_and_told_once() -> None:
+    lab = opened(started("down", grants=[window_at(Lab())]))
+    lab.jams = True
+    moves = [effect for effect in lab.done if isinstance(effect, effects.MoveBolt)]
+    lab.advance(3600)
+    tries = [effect for effect in lab.done if isinstance(effect, effects.MoveBolt)][len(moves) :]
+    assert 4 <= len(tries) <= 7
+    assert {effect.position for effect in tries} == {"locked"}
+    assert [event["alarm"] for event in lab.events("door_lock_alarm")] == ["lock_jammed"]
+    lab.jams = False
+    lab.advance(3600)
+    assert lab.bolt == "locked"
+    assert lab.state.jams == 0
+
+
+def test_a_cover_that_is_taken_off_alarms() -> None:
+    lab = started()
+    lab.feed(stimuli.Tampered())
+    lab.settle()
+    assert [event["alarm"] for event in lab.events("door_lock_alarm")] == ["tamper"]
+    assert lab.server.hellos[-1]["why"] == "alarm"
+
+
 def test_a_bolt_turned_by_hand_is_told_as_manual() -> None:
     lab = started()
     lab.bolt = "unlocked"
@@ -89,6 +112,15 @@ def test_the_battery_alarms_once_at_each_mark() -> None:
     alarms = [event["alarm"] for event in lab.events("door_lock_alarm")]
     assert alarms == ["battery_low", "battery_critical", "battery_low"]
     assert lab.server.hellos[-1]["battery_mv"] == 4700
+
+
+def test_a_hello_tells_what_was_measured() -> None:
+    lab = started()
+    lab.feed(stimuli.BatteryMeasured(5300, -7))
+    lab.feed(stimuli.SyncAsked())
+    lab.settle()
+    hello = lab.server.hellos[-1]
+    assert (hello["battery_mv"], hello["temperature_c"], hello["rssi_dbm"]) == (5300, -7, -67)
 
 
 def test_a_key_that_moves_is_told_once() -> None:

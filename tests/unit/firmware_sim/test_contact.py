@@ -49,6 +49,16 @@ def test_failed_connects_are_retried_later_and_later() -> None:
     assert lab.state.failed_contacts == 0
 
 
+def test_a_server_that_asks_for_patience_is_not_tried_earlier() -> None:
+    lab = started()
+    lab.network = "dead"
+    for patience, at_least in ((600, 600), (10**9, 86400)):
+        lab.feed(stimuli.SyncAsked())
+        lab.feed(stimuli.Disconnected(patience))
+        assert lab.state.timers["retry"] >= lab.mono + at_least
+        assert lab.state.timers["retry"] <= lab.mono + 86400
+
+
 def test_n_is_in_flash_before_the_hello_leaves_and_rises_through_power_cuts() -> None:
     lab = Lab()
     lab.server.publish(lab.now)

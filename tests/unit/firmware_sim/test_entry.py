@@ -270,6 +270,18 @@ def test_an_empty_battery_opens_for_nobody_and_says_so() -> None:
     assert lab.events("lock_operation_error")[0]["error"] == "insufficient_battery"
 
 
+def test_an_empty_battery_burns_no_emergency_code() -> None:
+    lab = started()
+    lab.server.publish(lab.now, staff=[lab.server.staff("envelope", "emergency", "1618033988")])
+    lab.press("1*#")
+    lab.settle()
+    lab.network = "down"
+    lab.state.battery_mv = 4000
+    assert lab.enter("1618033988") == "insufficient_battery"
+    lab.state.battery_mv = 6000
+    assert lab.enter("1618033988") == "emergency"
+
+
 def test_a_key_box_waits_past_the_usual_margin_only_for_a_key_that_is_out() -> None:
     lab = started("down", grants=[window_at(Lab())])
     window = lab.server.desired["grants"][0]
