@@ -14,6 +14,7 @@ from prometheus_client import start_http_server
 from pydantic import ValidationError
 from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 
+from booking.app.fleet_cli import fleet
 from booking.app.services import Services
 from core import logs
 from core.clock import SystemClock
@@ -301,6 +302,9 @@ def demo(tour: bool, port: int, listen: str, folder: Path) -> None:
     from booking.demo.stay import run_town
 
     run_town(folder, port=port, listen=listen, stop=_stop_on_signals())
+
+
+main.add_command(fleet)
 
 
 if __name__ == "__main__":

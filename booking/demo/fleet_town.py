@@ -11,7 +11,6 @@ from typing import Any
 
 from pydantic import SecretStr
 
-from booking.app.installing import write_for_broker
 from booking.app.wiring import build_services
 from booking.demo import fleet_count
 from booking.demo.broker import mosquitto_command
@@ -24,6 +23,7 @@ from core.clock import SystemClock
 from core.errors import ContractBroken, Refused
 from core.ids import new_token, random_bytes
 from core.settings import Settings, inherited_environment
+from locks.broker import write_broker_files
 from migrations.run import upgrade
 
 GATEWAY = "gateway-{}"
@@ -78,11 +78,10 @@ class FleetTown:
             master_key=SecretStr(random_bytes(32).hex()),
             mqtt_host="127.0.0.1",
             mqtt_port=self._port,
-            mqtt_username=GATEWAY.format(1),
-            mqtt_password=SecretStr(new_token()),
             broker_dir=self.folder / "broker",
         )
         self._services = build_services(self._settings)
+        self._gateways = {GATEWAY.format(number + 1): new_token() for number in range(wanted.gateways)}
         self._doors_file = self.folder / "locks.json"
         self._picture = self.folder / "picture.json"
         self._stop = threading.Event()
@@ -106,7 +105,8 @@ class FleetTown:
             doors_file=self._doors_file,
             now=starts_at,
         )
-        write_for_broker(self._services)
+        with self._services.database.reading() as session:
+            write_broker_files(session, settings.broker_dir, self._gateways)
         broker = mosquitto_command(settings.broker_dir, self._port, is_root=os.geteuid() == 0)
         environment = inherited_environment() | _as_environment(settings)
         self.processes.start("broker", broker, environment)
@@ -116,7 +116,9 @@ class FleetTown:
         self.clock = ScaledClock(starts_at, SystemClock().monotonic() + 1.0, wanted.speed)
         services = replace(self._services, clock=self.clock)
         gateway = [sys.executable, "-m", "booking.demo.fleet_gateway", *self.clock.options()]
-        self.processes.start("gateway", gateway, environment)
+        for name, password in self._gateways.items():
+            own = {"KAIHO_MQTT_USERNAME": name, "KAIHO_MQTT_PASSWORD": password}
+            self.processes.start(name, gateway, environment | own)
         self.processes.start("locks", self._simulator(), environment, announces=True)
         self.life = Life(services, planted, speed=wanted.speed)
         self._planted = planted
@@ -154,7 +156,7 @@ class FleetTown:
             server=counts,
             booked=self.life.booked,
             cancelled=self.life.cancelled,
-            gateway_cpu_s=self._cpu_s("gateway"),
+            gateway_cpu_s=sum(self._cpu_s(name) for name in self._gateways),
             is_broker_up=self.is_broker_up,
         )
 
@@ -191,7 +193,5 @@ def _as_environment(settings: Settings) -> dict[str, str]:
         "KAIHO_MASTER_KEY": settings.master_key.get_secret_value(),
         "KAIHO_MQTT_HOST": settings.mqtt_host,
         "KAIHO_MQTT_PORT": str(settings.mqtt_port),
-        "KAIHO_MQTT_USERNAME": settings.mqtt_username,
-        "KAIHO_MQTT_PASSWORD": settings.mqtt_password.get_secret_value(),
         "KAIHO_BROKER_DIR": str(settings.broker_dir),
     }
