@@ -17,10 +17,13 @@ from locks import metrics, offers
 from locks.callbacks import Callbacks
 from locks.codes import MAX_LENGTH
 from locks.envelope import DESIRED, seal, to_json
-from locks.keys import lock_binding, subkey
+from locks.keys import keyring_of, lock_binding, subkey
 from locks.lists import GrantRow, Lists, fitted, sellable_entries
 from locks.margins import config_of, late_s
 from locks.models import AccessPoint, CodeGroup, CodeGroupLane, DesiredVersion, Grant, Lock, LockState
+from locks.modes import orders
+from locks.modes.orders import Mode
+from locks.staff import verifiers
 from locks.versions import bump, bump_access_points
 
 HORIZON_DAYS = 14
@@ -92,14 +95,17 @@ def stored_or_built(session: Session, callbacks: Callbacks, lock: Lock, *, now: 
     """The row of the lock's present version; `lock` is held by this transaction."""
     stored = session.get(DesiredVersion, (lock.id, lock.desired_version))
     if stored is not None:
-        return stored
+        if not _mode_is_over(session, lock, stored, now=now):
+            return stored
+        lock.desired_version += 1
+        lock.publish_due_at = now
     point = session.get_one(AccessPoint, lock.access_point_id)
-    group = session.get_one(CodeGroup, point.code_group_id)
     first = granule_of(now)
     late = late_s(point.kind)
+    settings = _settings(session, lock, point, now=now)
 
     def payload_of(lists: Lists) -> bytes:
-        return _payload(lock, group.code_epoch, point.kind, lists, now)
+        return _payload(lock, settings, lists, now)
 
     lists = fitted(
         lists_now(session, callbacks, point, now=now),
@@ -132,11 +138,14 @@ def lists_now(session: Session, callbacks: Callbacks, point: AccessPoint, *, now
     late = late_s(point.kind)
     horizon = granule_of(start_of_day(civil_day(now) + timedelta(days=HORIZON_DAYS + 1)))
     grants_until = granule_of(now + LEASE)
+    mode, _ = orders.mode_of(session, point.id, now)
     grants, floors = _rights(session, point.id, late=late, until=max(horizon, grants_until), now=now)
     return Lists(
         horizon=horizon,
         grants_until=grants_until,
-        starts=_starts(session, callbacks, point, horizon=horizon, late=late, now=now),
+        starts={}
+        if mode is Mode.VACATION
+        else _starts(session, callbacks, point, horizon=horizon, late=late, now=now),
         grants=tuple(sorted(grant for grant in grants if grant[0] < grants_until)),
         floors=floors,
     )
@@ -190,14 +199,13 @@ def _starts(
     return starts
 
 
-def _payload(lock: Lock, code_epoch: int, kind: str, lists: Lists, now: datetime) -> bytes:
+def _payload(lock: Lock, settings: dict[str, object], lists: Lists, now: datetime) -> bytes:
     claims: dict[str, object] = {
         "v": 1,
         "lock": lock.id,
         "version": lock.desired_version,
         "issued_at": int(now.timestamp()),
         "lease_until": lists.grants_until * GRANULE_S,
-        "epoch": code_epoch,
     }
     if lock.next_mac_epoch is not None:
         claims["next_mac_epoch"] = lock.next_mac_epoch
@@ -206,10 +214,36 @@ def _payload(lock: Lock, code_epoch: int, kind: str, lists: Lists, now: datetime
         "sellable": sellable_entries(lists.starts),
         "grants": [list(grant) for grant in lists.grants],
         "floors": [[granule, lane, floor] for (granule, lane), floor in sorted(lists.floors.items())],
-        "staff": [],
-        "config": config_of(kind),
     }
-    return to_json(claims)
+    return to_json(claims | settings)
+
+
+def _settings(session: Session, lock: Lock, point: AccessPoint, *, now: datetime) -> dict[str, object]:
+    """The members that are no list of windows: `epoch`, `staff`, `config`."""
+    group = session.get_one(CodeGroup, point.code_group_id)
+    mode = Mode.NORMAL
+    if lock.state != LockState.RETIRING:
+        mode, _ = orders.mode_of(session, point.id, now)
+    return {
+        "epoch": group.code_epoch,
+        "staff": verifiers.rows_for(session, keyring_of(session), lock, now=now),
+        "config": {**config_of(point.kind), "operating_mode": str(mode)},
+    }
+
+
+def _mode_is_over(session: Session, lock: Lock, stored: DesiredVersion, *, now: datetime) -> bool:
+    """Whether a version keeps a door open, or at rest, whose time has run out since it was built.
+
+    A worker ends such orders; one that is late must not leave a door open until the next contact.
+    """
+    if _mode_member(Mode.NORMAL) in stored.payload:
+        return False
+    mode, _ = orders.mode_of(session, lock.access_point_id, now)
+    return _mode_member(mode) not in stored.payload
+
+
+def _mode_member(mode: Mode) -> bytes:
+    return f'"operating_mode":"{mode}"'.encode()
 
 
 def living(session: Session, lock_id: str) -> Lock | None:

@@ -12,7 +12,9 @@ from sqlalchemy.orm import Session
 
 from locks import metrics
 from locks.callbacks import Callbacks
+from locks.keys import keyring_of
 from locks.models import EventLoss, Grant, Lock, LockEvent
+from locks.staff import emergency
 from locks.wire import Event, Hello
 
 
@@ -42,6 +44,16 @@ def store(
         if event.seq in new and holder is not None and event.operation == "unlock":
             callbacks.access_opened(
                 session, holder=holder, at=happened_at(event, now), offline=bool(event.offline), now=now
+            )
+        if event.seq in new and event.operation == "unlock" and isinstance(event.credential, str):
+            emergency.used(
+                session,
+                keyring_of(session),
+                callbacks,
+                gid=event.credential,
+                lock=lock,
+                at=happened_at(event, now),
+                now=now,
             )
     metrics.EVENTS.inc(len(new))
     return [event for event in wanted if event.seq in new]

@@ -21,6 +21,8 @@ from core.database import retrying
 from core.ids import new_token
 from core.lease import drop_lease, take_lease
 from locks import desired_state
+from locks.modes import orders
+from locks.staff import emergency
 from payments import loops
 
 _LEASE = "worker"
@@ -61,6 +63,8 @@ class Worker:
             "poll_refunds": (5, lambda: loops.poll_refunds(*outside)),
             "mail": (1, lambda: sender.send_due(given.database, self._mailer, given.clock)),
             "horizons": (600, self._horizons),
+            "emergency_codes": (60, self._emergency_codes),
+            "modes": (5, self._modes),
         }
 
     def run(self, stop: threading.Event) -> None:
@@ -131,5 +135,21 @@ class Worker:
         def once() -> int:
             with self._services.database.transaction() as session:
                 return desired_state.roll_horizons(session, now=self._services.clock.now())
+
+        return retrying(once)
+
+    def _emergency_codes(self) -> int:
+        given = self._services
+
+        def once() -> int:
+            with given.database.transaction() as session:
+                return emergency.ensure_all(session, given.keyring, now=given.clock.now())
+
+        return retrying(once)
+
+    def _modes(self) -> int:
+        def once() -> int:
+            with self._services.database.transaction() as session:
+                return orders.end_due(session, now=self._services.clock.now())
 
         return retrying(once)

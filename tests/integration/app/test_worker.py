@@ -30,7 +30,17 @@ from tests.integration.pages.conftest import MovedClock, Site, build_site
 from tests.servers.loopback import eventually
 from tests.servers.processes import Processes
 
-JOBS = {"deadlines", "expire_sessions", "settle", "send_refunds", "poll_refunds", "mail", "horizons"}
+JOBS = {
+    "deadlines",
+    "emergency_codes",
+    "expire_sessions",
+    "horizons",
+    "mail",
+    "modes",
+    "poll_refunds",
+    "send_refunds",
+    "settle",
+}
 
 
 @pytest.fixture
