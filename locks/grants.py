@@ -16,7 +16,7 @@ from sqlalchemy.orm import Session
 from core.errors import ContractBroken
 from core.window import Window
 from locks.codes import MAX_LENGTH, MAX_REV, code_of, is_weak
-from locks.errors import NotSellable
+from locks.errors import NotSellable, WhyNot
 from locks.keys import group_binding, keyring_of, subkey
 from locks.margins import OVERLAP_GRANULES
 from locks.models import AccessPoint, CodeGroup, CodeGroupLane, Grant, Lock
@@ -196,4 +196,4 @@ def _free_rev(group: _Group, granule: int, length: int, taken: set[tuple[int, in
         code = code_of(group.code_key, granule, length, group.lane, rev)
         if code not in alive and not is_weak(code):
             return rev
-    raise NotSellable("all revs of this start are used")
+    raise NotSellable(WhyNot.USED_UP, "all revs of this start are used")

@@ -2,15 +2,17 @@
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, NamedTuple
 
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
-from core.window import Window, granule_of
+from core.database import UtcDateTime
+from core.window import Window, granule_of, granule_start
 from locks.codes import MAX_LENGTH, MAX_REV
-from locks.errors import NotSellable
-from locks.models import AccessPoint, CodeGroupLane, Grant, Lock, LockOffer, LockState
+from locks.errors import NotSellable, WhyNot
+from locks.models import AccessPoint, CodeGroupLane, Grant, Lock, LockOffer, LockState, Transport
+from locks.modes.models import ModeOrder
 
 LOOK_AHEAD = 2
 """A lock without contact accepts revs up to this far above its floor (protocol section 6, rule 4)."""
@@ -20,63 +22,117 @@ LOST_AFTER = timedelta(hours=26)
 Offer = Mapping[str, Mapping[str, int]]
 
 
+class Start(NamedTuple):
+    """A grant that a sale would issue."""
+
+    granule: int
+    length: int
+    lane: int | None
+    """None: the code group does not list the courts."""
+    rev: int
+
+
 def require_sellable(
     session: Session, *, access_point_ids: Sequence[int], courts: Sequence[int], window: Window, now: datetime
 ) -> None:
     """Refuse a window that some lock concerned could not be relied on to open; one statement.
 
-    Inside a lock's horizon: the applied version and every version since must list the start with that
-    length and lane, and the rev it would get must be at most 2 above the listed floor. Beyond: free, as
-    pending. The horizon is the applied version's (the next contact, hours away, brings the rest) unless the
-    lock is lost: then it is today's. An access point whose lock never confirmed a version, or that has
-    none, is sold freely: people get a staff key.
+    Inside a lock's horizon (`horizon_of`) the applied version and every version since must list the start
+    with that length and lane, and the rev it would get must be at most 2 above the listed floor. Beyond:
+    free, as pending. An access point that never had a lock that spoke is sold freely: people get a staff
+    key.
 
     Raises:
-        NotSellable: see above, or the start has used up its revs.
+        NotSellable: see above, or the start has used up its revs; `why` says which.
 
     Source: lock-protocol.md 6, last paragraph.
     """
     if not access_point_ids:
         return
-    starts = {
-        granule: min(MAX_LENGTH, window.granules.stop - granule)
-        for granule in range(window.granules.start, window.granules.stop, MAX_LENGTH)
-    }
     points: dict[int, Any] = {}
     next_revs: dict[tuple[int, int], int] = {}
+    starts = dict(parts_of(window.granules.start, len(window.granules)))
     asked = {
         "points": sorted(set(access_point_ids)),
         "courts": sorted(set(courts)),
         "granules": list(starts),
+        "now": now,
     }
     for row in session.execute(_WHAT_LOCKS_HOLD, asked):
         points[row.id] = row
         if row.granule is not None:
             next_revs[row.id, row.granule] = row.rev + 1
     for point in points.values():
-        horizon = _horizon(point, now)
+        horizon = horizon_of(point, now)
         for granule, length in starts.items():
             rev = next_revs.get((point.id, granule), 0)
-            if point.lane is None or rev > MAX_REV:
-                raise NotSellable("no lane for these courts, or no rev left")
-            if granule < horizon and not is_derivable(
-                point.starts or {},
-                point.floors or {},
-                granule=granule,
-                length=length,
-                lane=point.lane,
-                rev=rev,
-            ):
-                raise NotSellable("not in every version that the lock may hold")
+            start = Start(granule, length, point.lane, rev)
+            why = why_not(point, point.starts or {}, point.floors or {}, start, horizon=horizon, now=now)
+            if why is not None:
+                raise NotSellable(why, f"{why} at access point {point.id}")
 
 
-def _horizon(point: Any, now: datetime) -> int:
-    """First granule from which on a window is sold as pending."""
-    if not point.applied_version:
+def parts_of(first: int, length: int) -> list[tuple[int, int]]:
+    """(granule, length) of each grant that a window of `length` granules from `first` on becomes."""
+    end = first + length
+    return [(granule, min(MAX_LENGTH, end - granule)) for granule in range(first, end, MAX_LENGTH)]
+
+
+def horizon_of(point: Any, now: datetime) -> int:
+    """First granule from which on a window is sold as pending; 0 where everything is sold freely.
+
+    The applied version's while the lock is in touch (the next contact, hours away, brings the rest), today's
+    14 days once it is lost or on its way off the door. A lock that has not confirmed anything counts only
+    where one before it had: people are used to their codes there. `point`: `LOCK_COLUMNS`.
+    """
+    if point.lock_id is None:
         return 0
-    if point.last_contact_at is None or now - point.last_contact_at > LOST_AFTER:
-        return max(int(point.horizon or 0), granule_of(now + HORIZON))
+    all_of_today = granule_of(now + HORIZON)
+    is_retiring = point.state == LockState.RETIRING
+    if point.transport == Transport.VENDOR:
+        # Its cloud takes or refuses each PIN at once: nothing to derive, and nothing to wait for.
+        return all_of_today if _is_lost(point, now) or is_retiring else 0
+    if not point.applied_version:
+        return all_of_today if point.has_predecessor or is_retiring else 0
+    if point.last_contact_at is None or _is_lost(point, now) or is_retiring:
+        return max(int(point.horizon or 0), all_of_today)
     return int(point.applied_horizon)
+
+
+def why_not(
+    point: Any, starts: Offer, floors: Offer, start: Start, *, horizon: int, now: datetime
+) -> WhyNot | None:
+    """What keeps a start from being sold at an access point; None where nothing does. Pure.
+
+    `point`: columns of `LOCK_COLUMNS`; `starts`, `floors`: its offer; `horizon`: as `horizon_of` says.
+    """
+    granule, length, lane, rev = start
+    if lane is None:
+        return WhyNot.NO_LANE
+    if rev > MAX_REV:
+        return WhyNot.USED_UP
+    if point.vacation_from is not None and _is_in_vacation(point, granule, length):
+        return WhyNot.VACATION
+    if granule >= horizon:
+        return None
+    if point.state == LockState.RETIRING:
+        return WhyNot.RETIRING
+    if is_derivable(starts, floors, granule=granule, length=length, lane=lane, rev=rev):
+        return None
+    if _is_lost(point, now):
+        return WhyNot.NO_CONTACT
+    is_listed = starts.get(str(granule), {}).get(str(lane), 0) >> length & 1
+    return WhyNot.USED_UP if is_listed else WhyNot.NOT_LISTED
+
+
+def _is_lost(point: Any, now: datetime) -> bool:
+    return point.last_contact_at is not None and now - point.last_contact_at > LOST_AFTER
+
+
+def _is_in_vacation(point: Any, granule: int, length: int) -> bool:
+    if granule_start(granule + length) <= point.vacation_from:
+        return False
+    return point.vacation_until is None or granule_start(granule) < point.vacation_until
 
 
 def is_derivable(starts: Offer, floors: Offer, *, granule: int, length: int, lane: int, rev: int) -> bool:
@@ -86,58 +142,100 @@ def is_derivable(starts: Offer, floors: Offer, *, granule: int, length: int, lan
     return bool(lengths >> length & 1) and floor <= rev <= floor + LOOK_AHEAD
 
 
+# Columns of tables, not of mapped classes: the mapper's share would be half of what a hold pays for it.
+ACCESS_POINT, GROUP_LANE, GRANT, LOCK, OFFER, MODE = (
+    kind.__table__ for kind in (AccessPoint, CodeGroupLane, Grant, Lock, LockOffer, ModeOrder)
+)
+_BEFORE = LOCK.alias("lock_before")
+_LAST_END = sa.case(
+    (sa.func.count(MODE.c.until_at) < sa.func.count(), None), else_=sa.func.max(MODE.c.until_at)
+)
+"""None: one of them lasts until somebody ends it."""
+
+
+def _of_vacation(what: sa.ColumnElement[Any]) -> sa.ScalarSelect[Any]:
+    """A figure over the access point's vacations that are not over."""
+    now: sa.BindParameter[datetime] = sa.bindparam("now", type_=UtcDateTime())
+    return (
+        sa.select(sa.type_coerce(what, UtcDateTime()))
+        .where(
+            MODE.c.access_point_id == LOCK.c.access_point_id,
+            MODE.c.mode == "vacation",
+            MODE.c.ended_at.is_(None),
+            sa.or_(MODE.c.until_at.is_(None), MODE.c.until_at > now),
+        )
+        .correlate(LOCK)
+        .scalar_subquery()
+    )
+
+
+LOCK_COLUMNS = (
+    LOCK.c.id.label("lock_id"),
+    LOCK.c.state,
+    LOCK.c.transport,
+    LOCK.c.applied_version,
+    LOCK.c.applied_horizon,
+    LOCK.c.last_contact_at,
+    OFFER.c.horizon,
+    sa.exists()
+    .where(
+        _BEFORE.c.access_point_id == LOCK.c.access_point_id,
+        _BEFORE.c.state == LockState.DEAD,
+        _BEFORE.c.applied_version > 0,
+    )
+    .correlate(LOCK)
+    .label("has_predecessor"),
+    _of_vacation(sa.func.min(MODE.c.from_at)).label("vacation_from"),
+    _of_vacation(_LAST_END).label("vacation_until"),
+)
+"""What the rule asks of the lock on an access point; bind `now`."""
+
+
+def living_lock(points: Any, point_id: Any) -> Any:
+    """`points` joined with the lock that is not dead on each, and with that lock's offer."""
+    return points.outerjoin(
+        LOCK, sa.and_(LOCK.c.access_point_id == point_id, LOCK.c.state != LockState.DEAD)
+    ).outerjoin(OFFER, OFFER.c.lock_id == LOCK.c.id)
+
+
 def _what_locks_hold() -> sa.Select[Any]:
     """One row for each access point and start that has grants there (one without, else), with the highest
     rev.
     """
-    # Columns of tables, not of mapped classes: the mapper's share would be half of what a hold pays for it.
-    access_point, group_lane, grant, lock, offer = (
-        kind.__table__ for kind in (AccessPoint, CodeGroupLane, Grant, Lock, LockOffer)
-    )
     points: sa.BindParameter[Any] = sa.bindparam("points", expanding=True)
     courts: sa.BindParameter[Any] = sa.bindparam("courts", expanding=True)
     granules: sa.BindParameter[Any] = sa.bindparam("granules", expanding=True)
     lane = (
-        sa.select(sa.func.min(group_lane.c.lane))
+        sa.select(sa.func.min(GROUP_LANE.c.lane))
         .where(
-            group_lane.c.code_group_id == access_point.c.code_group_id,
-            group_lane.c.court_ref.in_(courts),
+            GROUP_LANE.c.code_group_id == ACCESS_POINT.c.code_group_id,
+            GROUP_LANE.c.court_ref.in_(courts),
         )
-        .correlate(access_point)
+        .correlate(ACCESS_POINT)
         .scalar_subquery()
     )
     point = (
-        sa.select(access_point.c.id, access_point.c.code_group_id, lane.label("lane"))
-        .where(access_point.c.id.in_(points))
+        sa.select(ACCESS_POINT.c.id, ACCESS_POINT.c.code_group_id, lane.label("lane"))
+        .where(ACCESS_POINT.c.id.in_(points))
         .subquery()
     )
     used = (
-        sa.select(grant.c.code_group_id, grant.c.lane, grant.c.granule, sa.func.max(grant.c.rev).label("rev"))
+        sa.select(GRANT.c.code_group_id, GRANT.c.lane, GRANT.c.granule, sa.func.max(GRANT.c.rev).label("rev"))
         .where(
-            grant.c.granule.in_(granules),
-            grant.c.code_group_id.in_(sa.select(point.c.code_group_id)),
+            GRANT.c.granule.in_(granules),
+            GRANT.c.code_group_id.in_(sa.select(point.c.code_group_id)),
         )
-        .group_by(grant.c.code_group_id, grant.c.lane, grant.c.granule)
+        .group_by(GRANT.c.code_group_id, GRANT.c.lane, GRANT.c.granule)
         .subquery()
     )
-    return (
-        sa.select(
-            point.c.id,
-            point.c.lane,
-            used.c.granule,
-            used.c.rev,
-            lock.c.applied_version,
-            lock.c.applied_horizon,
-            lock.c.last_contact_at,
-            offer.c.horizon,
-            offer.c.starts,
-            offer.c.floors,
-        )
-        .select_from(point)
-        .outerjoin(lock, sa.and_(lock.c.access_point_id == point.c.id, lock.c.state == LockState.ACTIVE))
-        .outerjoin(offer, offer.c.lock_id == lock.c.id)
-        .outerjoin(used, sa.and_(used.c.code_group_id == point.c.code_group_id, used.c.lane == point.c.lane))
-    )
+    joined = living_lock(sa.join(point, used, _same_lane(point, used), isouter=True), point.c.id)
+    return sa.select(
+        point.c.id, point.c.lane, used.c.granule, used.c.rev, *LOCK_COLUMNS, OFFER.c.starts, OFFER.c.floors
+    ).select_from(joined)
+
+
+def _same_lane(point: Any, used: Any) -> sa.ColumnElement[bool]:
+    return sa.and_(used.c.code_group_id == point.c.code_group_id, used.c.lane == point.c.lane)
 
 
 _WHAT_LOCKS_HOLD = _what_locks_hold()

@@ -1,4 +1,4 @@
-"""One day over all facilities: two statements, however many rows."""
+"""One day over all facilities: four statements, however many rows."""
 
 from dataclasses import dataclass
 from datetime import date, datetime
@@ -13,6 +13,7 @@ from booking.places.models import DayKind
 from booking.reservations.models import Claim
 from core.clock import start_of_day
 from core.window import granule_of
+from locks.reliance import reliance
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,6 +78,8 @@ def of_day(
         courts = [court.id for space in facilities[0].spaces for court in space.courts]
         statement = statement.where(Claim.court_id.in_(courts))
     claimed: Claimed = {(court, granule): closed for court, granule, closed in session.execute(statement)}
+    asked = {point for entry in facilities for o in entry.offerings for point in o.access_points}
+    locks = reliance(session, access_point_ids=asked, first=first, last=first + GRANULES_A_DAY, now=now)
     return DayAvailability(
         day=day,
         kind=places.day_kind(day),
@@ -87,7 +90,14 @@ def of_day(
                 tuple(
                     OfferingDay(
                         offering,
-                        band_lines(places.rules, offering, places.bands(offering.id, day), claimed, now=now),
+                        band_lines(
+                            places.rules,
+                            offering,
+                            places.bands(offering.id, day),
+                            claimed,
+                            locks,
+                            now=now,
+                        ),
                     )
                     for offering in facility.offerings
                 ),

@@ -1,4 +1,4 @@
-"""One offering over many days: two statements."""
+"""One offering over many days: four statements."""
 
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
@@ -13,6 +13,7 @@ from booking.places.models import DayKind
 from booking.reservations.models import Claim
 from core.clock import start_of_day
 from core.window import granule_of
+from locks.reliance import reliance
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +38,11 @@ class MonthAvailability:
     offering: OfferingEntry
     facility: FacilityEntry
     days: tuple[DayLine, ...]
+
+    @property
+    def paused(self) -> list[BandLine]:
+        """The bands that a lock keeps from being sold now, by start."""
+        return [band for line in self.days for band in line.bands if band.status is BandStatus.PAUSED]
 
 
 def of_month(
@@ -66,6 +72,8 @@ def of_month(
         )
     )
     claimed: Claimed = {(court, granule): closed for court, granule, closed in rows}
+    last = begin + days * GRANULES_A_DAY
+    locks = reliance(session, access_point_ids=offering.access_points, first=begin, last=last, now=now)
     listed = [first + timedelta(days=number) for number in range(days)]
     return MonthAvailability(
         offering=offering,
@@ -75,7 +83,7 @@ def of_month(
                 day,
                 places.day_kind(day),
                 places.day_name(day),
-                band_lines(places.rules, offering, places.bands(offering_id, day), claimed, now=now),
+                band_lines(places.rules, offering, places.bands(offering_id, day), claimed, locks, now=now),
             )
             for day in listed
         ),

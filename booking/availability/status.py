@@ -8,6 +8,8 @@ from enum import StrEnum
 from booking.places.entries import Band, OfferingEntry, Rules
 from booking.reservations.rules import is_over, is_too_far
 from core.window import Window
+from locks.errors import WhyNot
+from locks.reliance import Reliance
 
 
 class BandStatus(StrEnum):
@@ -20,6 +22,8 @@ class BandStatus(StrEnum):
     """Ended, or less left than is sold."""
     NOT_YET = "not_yet"
     """Its booking period has not begun."""
+    PAUSED = "paused"
+    """A lock could not be relied on to open for it; `BandLine.why` says in which way."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,6 +34,8 @@ class BandLine:
     status: BandStatus
     first: int
     length: int
+    why: WhyNot | None = None
+    """Of a paused band."""
 
 
 Claimed = Mapping[tuple[int, int], bool]
@@ -37,7 +43,13 @@ Claimed = Mapping[tuple[int, int], bool]
 
 
 def band_lines(
-    rules: Rules, offering: OfferingEntry, bands: Iterable[Band], claimed: Claimed, *, now: datetime
+    rules: Rules,
+    offering: OfferingEntry,
+    bands: Iterable[Band],
+    claimed: Claimed,
+    locks: Reliance,
+    *,
+    now: datetime,
 ) -> tuple[BandLine, ...]:
     """Each band of an offering on one day with its status."""
     lines, too_far = [], None
@@ -48,7 +60,11 @@ def band_lines(
         status = _status(offering, band, claimed, is_too_far=too_far)
         if is_over(rules, band.window, now=now):
             status = BandStatus.OVER
-        lines.append(BandLine(band.window, status, band.first, band.length))
+        why = None
+        if status is BandStatus.FREE:
+            why = locks.why_not(offering.access_points, offering.courts, band.first, band.length)
+            status = BandStatus.PAUSED if why is not None else status
+        lines.append(BandLine(band.window, status, band.first, band.length, why))
     return tuple(lines)
 
 

@@ -31,6 +31,7 @@ from core.clock import civil_day
 from core.errors import BadInput, NotThere, Refused, SignInNeeded
 from core.ids import new_token
 from core.window import Window
+from locks.reliance import reliance
 
 pages = Blueprint("book", __name__)
 
@@ -178,10 +179,24 @@ def _refusal(
         raise
     except Refused as error:
         return error
-    statuses = {band.status for band in bands if _within(band.window, window)}
+    inside = [band for band in bands if _within(band.window, window)]
+    statuses = {band.status for band in inside}
     if BandStatus.CLOSED in statuses:
         return SlotClosed()
-    return SlotTaken() if BandStatus.TAKEN in statuses else None
+    if BandStatus.TAKEN in statuses:
+        return SlotTaken()
+    # Two bands that are listed apart need not be listed as one: the rule is asked about the whole window.
+    offering = places.offering(offering_id)
+    first, length = window.granules.start, len(window.granules)
+    locks = reliance(
+        here.session,
+        access_point_ids=offering.access_points,
+        first=first,
+        last=first + length,
+        now=here.now,
+    )
+    why = locks.why_not(offering.access_points, offering.courts, first, length)
+    return NotSellableNow(why) if why is not None else None
 
 
 def _candidates(here: Here, places: Catalogue, offering_id: int, window: Window) -> list[Candidate]:

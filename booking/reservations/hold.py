@@ -82,7 +82,7 @@ def hold(
             session, access_point_ids=offering.access_points, courts=offering.courts, window=window, now=now
         )
     except NotSellable as error:
-        raise NotSellableNow(str(error)) from error
+        raise NotSellableNow(error.why, str(error)) from error
     reservation = Reservation(
         id=new_id(now),
         municipality_id=actor.municipality_id,

@@ -1,6 +1,7 @@
 """Why a reservation is not made or changed: one class a rule, each with a code that never changes."""
 
 from core.errors import Refused
+from locks.errors import NotSellable, WhyNot
 
 
 class NotOffered(Refused):
@@ -81,10 +82,13 @@ class ZeroFeeLimit(Refused):
 
 
 class NotSellableNow(Refused):
-    """A lock could not be told of the code in time (lock protocol 6)."""
+    """A lock could not be relied on to open for it (lock protocol 6); the sentence says why."""
 
-    code = "not_sellable"
-    sentence = "電子錠の準備が間に合わないため、この時間帯は受け付けられません。"
+    code = NotSellable.code
+
+    def __init__(self, why: WhyNot, detail: str = "") -> None:
+        super().__init__(detail or why, sentence=NotSellable.sentences[why])
+        self.why = why
 
 
 class IllegalMove(Refused):

@@ -90,7 +90,7 @@ def test_one_facility_alone_and_unknown_ones(town: Town) -> None:
             of_month(session, municipality_id=m, offering_id=10**6, first=DAY, days=1, now=NOW)
 
 
-def test_views_take_at_most_three_statements_with_any_number_of_rows(town: Town) -> None:
+def test_views_take_at_most_three_statements_without_locks_and_any_number_of_rows(town: Town) -> None:
     for wanted in (window(8, 10), window(10, 12), window(13, 15)):
         town.held(wanted=wanted, offering=town.half_a)
     m = town.municipality_id
