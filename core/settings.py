@@ -63,6 +63,14 @@ class Settings(BaseSettings):
     """Where the demo's simulated doors can be seen; linked from pages only when set."""
 
 
+def vendor_accounts(settings: Settings) -> dict[str, dict[str, str]]:
+    """The accounts at makers of other locks, in clear."""
+    return {
+        vendor: {name: value.get_secret_value() for name, value in account.items()}
+        for vendor, account in settings.vendors.items()
+    }
+
+
 def inherited_environment() -> dict[str, str]:
     """This process's environment, for the children it starts."""
     return dict(os.environ)

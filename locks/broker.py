@@ -15,7 +15,7 @@ import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
 from core.ids import random_bytes
-from locks.models import Lock, LockState
+from locks.models import Lock, LockState, Transport
 
 PASSWORDS = "passwords"
 ACL = "acl"
@@ -35,7 +35,9 @@ def write_broker_files(session: Session, directory: Path, gateway_users: Mapping
     """
     directory.mkdir(parents=True, exist_ok=True)
     locks = session.execute(
-        sa.select(Lock.id, Lock.broker_password_hash).where(Lock.state != LockState.DEAD).order_by(Lock.id)
+        sa.select(Lock.id, Lock.broker_password_hash)
+        .where(Lock.state != LockState.DEAD, Lock.transport == Transport.MQTT)
+        .order_by(Lock.id)
     )
     hashes = {row.id: row.broker_password_hash for row in locks}
     present = _present_hashes(directory / PASSWORDS)

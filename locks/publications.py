@@ -1,4 +1,4 @@
-"""Which desired states a broker still has to be given: rows that several gateways share without a word to
+"""Which desired states a broker still has to be given, or to forget: rows that several gateways share without a word to
 each other.
 
 A gateway claims a row by moving `publish_due_at` to the end of its lease, and settles it once the broker
@@ -14,15 +14,27 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
-from locks.models import Lock, LockState
+from locks.models import Lock, LockState, Transport
 from locks.versions import due_soon
 
 LEASE = timedelta(seconds=30)
 
 
+_LISTENS = (Lock.state != LockState.DEAD, Lock.transport == Transport.MQTT)
+"""The locks that a broker holds a desired state for."""
+
+
 @dataclass(frozen=True, slots=True)
 class Claim:
     """A lock whose desired state one gateway publishes until `until`."""
+
+    lock_id: str
+    until: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Clearing:
+    """A dead lock whose retained message one gateway takes from the broker until `until`."""
 
     lock_id: str
     until: datetime
@@ -39,7 +51,7 @@ class Publication:
 
 def is_any_due(session: Session, *, now: datetime) -> bool:
     """Whether `claim` would find something."""
-    is_due = sa.exists().where(Lock.publish_due_at <= now, Lock.state != LockState.DEAD)
+    is_due = sa.exists().where(Lock.publish_due_at <= now, *_LISTENS)
     return bool(session.scalar(sa.select(is_due)))
 
 
@@ -47,7 +59,7 @@ def claim(session: Session, *, limit: int, now: datetime, lease: timedelta = LEA
     """Take up to `limit` due locks for `lease`, new versions before repetitions."""
     due = (
         sa.select(Lock.id)
-        .where(Lock.publish_due_at <= now, Lock.state != LockState.DEAD)
+        .where(Lock.publish_due_at <= now, *_LISTENS)
         .order_by(Lock.published_version >= Lock.desired_version, Lock.publish_due_at, Lock.id)
         .limit(limit)
         .with_for_update(skip_locked=True, key_share=True)
@@ -64,9 +76,43 @@ def claim(session: Session, *, limit: int, now: datetime, lease: timedelta = LEA
     return [Claim(lock_id, until) for lock_id in sorted(claimed)]
 
 
+def claim_clearings(
+    session: Session, *, limit: int, now: datetime, lease: timedelta = LEASE
+) -> list[Clearing]:
+    """Take up to `limit` dead locks for `lease` that still have a message with the broker."""
+    due = (
+        sa.select(Lock.id)
+        .where(Lock.clear_due_at <= now)
+        .order_by(Lock.clear_due_at, Lock.id)
+        .limit(limit)
+        .with_for_update(skip_locked=True, key_share=True)
+        .scalar_subquery()
+    )
+    until = now + lease
+    claimed = session.scalars(
+        sa.update(Lock)
+        .where(Lock.id.in_(due))
+        .values(clear_due_at=until)
+        .returning(Lock.id)
+        .execution_options(synchronize_session=False)
+    )
+    return [Clearing(lock_id, until) for lock_id in sorted(claimed)]
+
+
+def settle_clearings(session: Session, done: Sequence[Clearing]) -> None:
+    """The broker has forgotten these."""
+    for clearing in done:
+        session.execute(
+            sa.update(Lock)
+            .where(Lock.id == clearing.lock_id, Lock.clear_due_at == clearing.until)
+            .values(clear_due_at=None)
+            .execution_options(synchronize_session=False)
+        )
+
+
 def settle(session: Session, done: Sequence[Publication], *, now: datetime) -> None:
     """The broker has taken these. One that came after a newer version, and may have replaced it, is due
-    again.
+    again; one that came after the lock's death is cleared again.
     """
     for publication in sorted(done, key=lambda item: (item.lock_id, item.version)):
         outcomes: list[tuple[sa.ColumnElement[bool], Any]] = [
@@ -80,7 +126,13 @@ def settle(session: Session, done: Sequence[Publication], *, now: datetime) -> N
         session.execute(
             sa.update(Lock)
             .where(Lock.id == publication.lock_id)
-            .values(published_version=newest, publish_due_at=sa.case(*outcomes, else_=Lock.publish_due_at))
+            .values(
+                published_version=newest,
+                publish_due_at=sa.case(
+                    (Lock.state == LockState.DEAD, sa.null()), *outcomes, else_=Lock.publish_due_at
+                ),
+                clear_due_at=sa.case((Lock.state == LockState.DEAD, now), else_=Lock.clear_due_at),
+            )
             .execution_options(synchronize_session=False)
         )
 
@@ -89,7 +141,7 @@ def republish_all(session: Session, *, now: datetime) -> int:
     """Make every living lock due: the broker may have lost what it had. How many."""
     changed = session.execute(
         sa.update(Lock)
-        .where(Lock.state != LockState.DEAD)
+        .where(*_LISTENS)
         .values(publish_due_at=now)
         .returning(Lock.id)
         .execution_options(synchronize_session=False)

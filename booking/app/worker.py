@@ -13,16 +13,20 @@ from apscheduler.schedulers.background import BackgroundScheduler
 from prometheus_client import Counter, Histogram
 
 from booking.app.services import Services
-from booking.notices import sender
+from booking.notices import lock_alarms, sender
 from booking.notices.sender import Mailer
 from booking.reservations import deadlines
 from core.clock import SystemClock
 from core.database import retrying
 from core.ids import new_token
 from core.lease import drop_lease, take_lease
+from core.settings import vendor_accounts
 from locks import desired_state
+from locks.alarms.sweep import sweep
 from locks.modes import orders
 from locks.staff import emergency
+from locks.vendors.reconcile import VendorLoop
+from locks.vendors.registry import clouds_of
 from payments import loops
 
 _LEASE = "worker"
@@ -50,6 +54,13 @@ class Worker:
         self._holder = new_token()[:16]
         self._is_leader = threading.Event()
         self._scheduler = BackgroundScheduler(timezone="UTC")
+        self._vendors = VendorLoop(
+            services.database,
+            services.keyring,
+            services.lock_callbacks,
+            clouds_of(vendor_accounts(services.settings)),
+            services.clock,
+        )
 
     def jobs(self) -> dict[str, tuple[float, Job]]:
         """Every job with the seconds between its runs."""
@@ -63,8 +74,12 @@ class Worker:
             "poll_refunds": (5, lambda: loops.poll_refunds(*outside)),
             "mail": (1, lambda: sender.send_due(given.database, self._mailer, given.clock)),
             "horizons": (600, self._horizons),
+            "lock_alarms": (60, self._lock_alarms),
+            "lock_alarm_mails": (30, self._lock_alarm_mails),
             "emergency_codes": (60, self._emergency_codes),
             "modes": (5, self._modes),
+            "vendor_pins": (5, self._vendors.reconcile),
+            "vendor_watch": (30, self._vendors.watch),
         }
 
     def run(self, stop: threading.Event) -> None:
@@ -135,6 +150,22 @@ class Worker:
         def once() -> int:
             with self._services.database.transaction() as session:
                 return desired_state.roll_horizons(session, now=self._services.clock.now())
+
+        return retrying(once)
+
+    def _lock_alarms(self) -> int:
+        given = self._services
+
+        def once() -> int:
+            with given.database.transaction() as session:
+                return sweep(session, given.lock_callbacks, now=given.clock.now(), limit=_BATCH)
+
+        return retrying(once)
+
+    def _lock_alarm_mails(self) -> int:
+        def once() -> int:
+            with self._services.database.transaction() as session:
+                return lock_alarms.tell_due(session, now=self._services.clock.now())
 
         return retrying(once)
 

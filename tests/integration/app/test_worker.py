@@ -31,6 +31,8 @@ from tests.servers.loopback import eventually
 from tests.servers.processes import Processes
 
 JOBS = {
+    "vendor_watch",
+    "vendor_pins",
     "deadlines",
     "emergency_codes",
     "expire_sessions",
