@@ -21,6 +21,7 @@ _WELCOME = """
     利用者   mihon-shimin@example.jp   （見本団体01 の代表者）
     利用者   mihon-hitori@example.jp   （団体に入っていない人）
     管理者   mihon-kanri@example.jp
+             mihon-kanri2@example.jp  （二人目の承認に）
     パスワード（どれも同じ）  {password}
     カード   4242 4242 4242 4242 は成功、4000 0000 0000 0002 は拒否、4000 0027 6000 3184 は本人認証
 

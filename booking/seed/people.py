@@ -31,12 +31,13 @@ class _GroupOf:
 
 PEOPLE = (
     _Person("mihon-kanri@example.jp", "見本 管理者", Role.MANAGER),
+    _Person("mihon-kanri2@example.jp", "見本 管理者02", Role.MANAGER),
     _Person("mihon-shimin@example.jp", "見本 利用者01"),
     _Person("mihon-shimin2@example.jp", "見本 利用者02"),
     _Person("mihon-shimin3@example.jp", "見本 利用者03"),
     _Person("mihon-hitori@example.jp", "見本 利用者04"),
 )
-"""The last one is in no group."""
+"""The last one is in no group. Two managers: some acts want a second person."""
 
 GROUPS = (
     _GroupOf(
