@@ -63,7 +63,8 @@ def advance(turn: Turn) -> None:
         return
     config = state.desired.config
     state.bucket.refill(turn.mono, config.wrong_code_limit, config.wrong_code_refill)
-    confirmed = state.holds_welcomed() and (state.welcome_at or 0) >= entry.first_key
+    # By when it was asked, not when it was answered: a welcome on its way knows nothing of a sale since.
+    confirmed = state.holds_welcomed() and state.welcome_asked_at >= entry.first_key
     decision = decide(
         state.desired, state.code_key, state.grant_key, entry.digits, circumstances(turn, confirmed)
     )

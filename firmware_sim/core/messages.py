@@ -156,6 +156,7 @@ def take_welcome(turn: Turn, contact: Contact, opened: Opened) -> None:
     set_clock(turn, now_ms)
     contact.ack_rose = state.log.acknowledge(min(ack_seq, state.log.last_seq()))
     state.welcome_at = turn.mono
+    state.welcome_asked_at = contact.nonce_at
     state.welcome_version = version
     state.welcome_digest = digest
     state.last_welcome_ms = turn.wall_ms

@@ -105,6 +105,7 @@ class State:
         self.key_contacts: list[float] = []
         self.failed_contacts = 0
         self.welcome_at: float | None = None
+        self.welcome_asked_at = 0.0
         self.welcome_version = 0
         self.welcome_digest = ""
         self.last_welcome_ms = 0
