@@ -11,6 +11,7 @@ from core.database import UtcDateTime
 from core.window import Window, granule_of, granule_start
 from locks.codes import MAX_LENGTH, MAX_REV
 from locks.errors import NotSellable, WhyNot
+from locks.margins import EARLY_S
 from locks.models import AccessPoint, CodeGroupLane, Grant, Lock, LockOffer, LockState, Transport
 from locks.modes.models import ModeOrder
 
@@ -18,6 +19,9 @@ LOOK_AHEAD = 2
 """A lock without contact accepts revs up to this far above its floor (protocol section 6, rule 4)."""
 HORIZON = timedelta(days=14)
 LOST_AFTER = timedelta(hours=26)
+
+PIN_MARGIN = timedelta(minutes=30)
+"""How much later than its heartbeat a vendor's lock may hold a PIN."""
 
 Offer = Mapping[str, Mapping[str, int]]
 
@@ -90,13 +94,23 @@ def horizon_of(point: Any, now: datetime) -> int:
     all_of_today = granule_of(now + HORIZON)
     is_retiring = point.state == LockState.RETIRING
     if point.transport == Transport.VENDOR:
-        # Its cloud takes or refuses each PIN at once: nothing to derive, and nothing to wait for.
-        return all_of_today if _is_lost(point, now) or is_retiring else 0
+        return _vendor_horizon(point, all_of_today, now)
     if not point.applied_version:
         return all_of_today if point.has_predecessor or is_retiring else 0
     if point.last_contact_at is None or _is_lost(point, now) or is_retiring:
         return max(int(point.horizon or 0), all_of_today)
     return int(point.applied_horizon)
+
+
+def _vendor_horizon(point: Any, all_of_today: int, now: datetime) -> int:
+    # It derives nothing: a PIN that is pushed now gets there at its next heartbeat, if it keeps to that.
+    if point.last_contact_at is None:
+        return all_of_today if point.has_predecessor else 0
+    if point.state == LockState.RETIRING or point.next_sync_at is None or _is_lost(point, now):
+        return all_of_today
+    there_by = point.next_sync_at + PIN_MARGIN
+    # A heartbeat missed is one that may be missed again.
+    return all_of_today if there_by < now else granule_of(there_by + timedelta(seconds=EARLY_S)) + 1
 
 
 def why_not(
@@ -176,6 +190,7 @@ LOCK_COLUMNS = (
     LOCK.c.applied_version,
     LOCK.c.applied_horizon,
     LOCK.c.last_contact_at,
+    LOCK.c.next_sync_at,
     OFFER.c.horizon,
     sa.exists()
     .where(

@@ -303,3 +303,26 @@ def test_a_lock_is_active_once_its_vendor_has_heard_it_and_shows_its_contact_and
     vendor.school.clock.at += timedelta(minutes=6)
     vendor.loop().watch()
     assert vendor.school.rows(sa.select(Alarm.id).where(Alarm.ended_at.is_(None))) == []
+
+
+def test_only_a_start_that_the_next_heartbeat_reaches_is_sold(vendor: Vendor) -> None:
+    school = vendor.school
+    assert school.may_sell(school.slot(hours=1)), "people get a staff key until it has spoken"
+    vendor.heartbeat()
+    vendor.loop().watch()
+    # The next one is in 12 hours; half an hour to spare, and doors open ten minutes early.
+    assert not school.may_sell(school.slot(hours=11))
+    assert school.may_sell(school.slot(hours=13))
+    school.clock.at += timedelta(hours=13)
+    assert not school.may_sell(school.slot(hours=13)), "it has missed one"
+    assert school.may_sell(school.slot(hours=15 * 24))
+
+
+def test_a_window_sold_too_near_would_find_the_door_shut(vendor: Vendor) -> None:
+    # What the rule is for: the lock does not ask before its heartbeat.
+    vendor.heartbeat()
+    vendor.loop().watch()
+    window = vendor.school.slot(hours=1)
+    holder = vendor.school.issue(window)
+    vendor.work()
+    assert not vendor.cloud.opens("gym", vendor.digits(holder), window.starts_at)
