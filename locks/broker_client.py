@@ -143,7 +143,7 @@ class BrokerClient(Generic[T]):
         client.username_pw_set(settings.username, settings.password.get_secret_value())
         if settings.tls_ca is not None:
             client.tls_set(ca_certs=str(settings.tls_ca), tls_version=ssl.PROTOCOL_TLS_CLIENT)
-        client.reconnect_delay_set(min_delay=1, max_delay=30)
+        client.reconnect_delay_set(min_delay=1, max_delay=5)
         client.max_queued_messages_set(10_000)
         client.on_connect = self._connected
         client.on_disconnect = self._disconnected

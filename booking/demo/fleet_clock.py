@@ -1,7 +1,9 @@
 """A town's compressed time as the clock that edges and processes are given."""
 
+import json
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from pathlib import Path
 
 from core.clock import Clock, SystemClock
 
@@ -28,10 +30,14 @@ class ScaledClock:
         """Town seconds since the origin."""
         return (self.machine.monotonic() - self.origin) * self.speed
 
-    def options(self) -> list[str]:
-        """For the command line of another process; `parsed` reads them."""
-        return [
-            *("--starts-at", self.starts_at.isoformat()),
-            *("--origin", repr(self.origin)),
-            *("--speed", repr(self.speed)),
-        ]
+    def write(self, file: Path) -> None:
+        """For other processes of this machine; `read` reads it."""
+        draft = file.with_suffix(".draft")
+        draft.write_text(json.dumps([self.starts_at.isoformat(), self.origin, self.speed]))
+        draft.replace(file)
+
+    @classmethod
+    def read(cls, file: Path) -> "ScaledClock":
+        """What another process has written."""
+        starts_at, origin, speed = json.loads(file.read_text())
+        return cls(datetime.fromisoformat(starts_at), origin, speed)

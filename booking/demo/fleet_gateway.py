@@ -4,13 +4,16 @@ python -m booking.demo.fleet_gateway --starts-at T --origin S --speed N    (sett
 """
 
 import argparse
+import json
 import signal
+import sys
 import threading
 from dataclasses import replace
-from datetime import datetime
+from pathlib import Path
 
 from booking.app.wiring import build_gateway, build_services
 from booking.demo.fleet_clock import ScaledClock
+from booking.demo.ports import wait_until
 from core import logs
 from core.settings import Settings
 from locks.publications import LEASE
@@ -19,9 +22,12 @@ from locks.publications import LEASE
 def main() -> None:
     """Serve until SIGTERM."""
     wanted = _arguments()
-    clock = ScaledClock(wanted.starts_at, wanted.origin, wanted.speed)
     logs.configure()
-    services = replace(build_services(Settings()), clock=clock)
+    services = build_services(Settings())
+    sys.stdout.write(json.dumps({"ready": "gateway"}) + "\n")
+    sys.stdout.flush()
+    wait_until(wanted.clock.exists, "the town's time does not begin", at_most_s=120)
+    services = replace(services, clock=ScaledClock.read(wanted.clock))
     # A broker answers in the machine's time, not in the town's.
     speaking = build_gateway(services, lease=LEASE * wanted.speed)
     for number in (signal.SIGTERM, signal.SIGINT):
@@ -32,8 +38,7 @@ def main() -> None:
 
 def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--starts-at", type=datetime.fromisoformat, required=True)
-    parser.add_argument("--origin", type=float, required=True)
+    parser.add_argument("--clock", type=Path, required=True)
     parser.add_argument("--speed", type=float, required=True)
     return parser.parse_args()
 

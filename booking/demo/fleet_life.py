@@ -40,6 +40,7 @@ class Life:
         jobs = Worker(services, build_mailer(services.settings)).jobs()
         self._jobs = {name: job for name, job in jobs.items() if name not in _OUTWARD}
         self._due = dict.fromkeys(self._jobs, 0.0)
+        self._is_resting = False
         self.booked = 0
         self.cancelled = 0
         self.failures = 0
@@ -52,9 +53,13 @@ class Life:
             days = (self._services.clock.monotonic() - begun) / 86400
             wanted = int(days * BOOKINGS_A_LOCK_AND_DAY * len(self._points))
             for _ in range(min(wanted - self.booked, _AT_ONCE)):
-                if stop.is_set():
+                if self._is_resting or stop.is_set():
                     return
                 self._guarded("book", self._book)
+
+    def rest(self) -> None:
+        """Nobody books any more; the jobs go on."""
+        self._is_resting = True
 
     def _run_jobs(self, stop: threading.Event) -> None:
         jobs: list[tuple[str, float, Job]] = [(name, *job) for name, job in self._jobs.items()]

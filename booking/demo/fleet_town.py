@@ -112,13 +112,17 @@ class FleetTown:
         self.processes.start("broker", broker, environment)
         wait_for_port(self._port)
         self.is_broker_up = True
-        # The town's time begins here: planting took its own.
-        self.clock = ScaledClock(starts_at, SystemClock().monotonic() + 1.0, wanted.speed)
-        services = replace(self._services, clock=self.clock)
-        gateway = [sys.executable, "-m", "booking.demo.fleet_gateway", *self.clock.options()]
+        clock_file = self.folder / "clock.json"
+        clock_file.unlink(missing_ok=True)
+        gateway = [sys.executable, "-m", "booking.demo.fleet_gateway", "--clock", str(clock_file)]
         for name, password in self._gateways.items():
             own = {"KAIHO_MQTT_USERNAME": name, "KAIHO_MQTT_PASSWORD": password}
-            self.processes.start(name, gateway, environment | own)
+            command = [*gateway, "--speed", repr(wanted.speed)]
+            self.processes.start(name, command, environment | own, announces=True)
+        # The town's time begins here: planting and starting took their own.
+        self.clock = ScaledClock(starts_at, SystemClock().monotonic() + 0.5, wanted.speed)
+        self.clock.write(clock_file)
+        services = replace(self._services, clock=self.clock)
         self.processes.start("locks", self._simulator(), environment, announces=True)
         self.life = Life(services, planted, speed=wanted.speed)
         self._planted = planted

@@ -35,6 +35,7 @@ def main() -> int:
         faults=wanted.faults,
         seed=wanted.seed,
         spread_s=wanted.spread_s,
+        visits=wanted.visits,
         picture=wanted.picture,
     )
     asyncio.run(_run(fleet))
@@ -70,6 +71,7 @@ def _parser() -> argparse.ArgumentParser:
     )
     found.add_argument("--speed", type=float, required=True, help="town seconds a second")
     found.add_argument("--spread-s", type=float, default=43200, help="town seconds in which all are powered")
+    found.add_argument("--visits", type=float, default=0.7, help="share of the grants that are used")
     found.add_argument("--faults", choices=sorted(PLANS), default="none")
     found.add_argument("--seed", default="0")
     return found

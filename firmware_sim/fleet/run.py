@@ -9,6 +9,7 @@ from firmware_sim.edge import mono_s
 from firmware_sim.fleet.meter import cpu_s, resident_kib
 from firmware_sim.fleet.pace import Pace
 from firmware_sim.fleet.sleeper import Sleeper, Surroundings
+from firmware_sim.fleet.visitors import Street
 from firmware_sim.fleet.weather import PLANS, Weather
 from firmware_sim.provision import Provision
 
@@ -28,12 +29,16 @@ class Fleet:
         faults: str,
         seed: str,
         spread_s: float,
+        visits: float,
         picture: Path,
     ) -> None:
-        """`spread_s`: town seconds over which the locks are first powered."""
+        """`spread_s`: town seconds over which the locks are first powered; `visits`: share of the grants
+        that are used.
+        """
         self._empty_kib = resident_kib()
         self.around = Surroundings(pace, Weather(PLANS[faults], seed), seed)
         self.sleepers = [Sleeper(provision, self.around) for provision in provisions]
+        self._street = Street(self.sleepers, self.around, share=visits)
         self._spread_s = spread_s
         self._picture = picture
         self._began = mono_s()
@@ -43,6 +48,7 @@ class Fleet:
         installing = asyncio.create_task(self._power_up_all())
         while not stop.is_set():
             self._draw()
+            self._street.look()
             try:
                 async with asyncio.timeout(PICTURE_S):
                     await stop.wait()

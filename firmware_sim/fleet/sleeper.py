@@ -149,6 +149,7 @@ class Sleeper:
         elif isinstance(effect, SetClock):
             self._chip.set(effect.wall_ms)
         elif isinstance(effect, MoveBolt):
+            self._around.tally.openings += effect.position == "unlocked"
             assert self._waiting is not None
             self._waiting.append(BoltMoved(effect.position))
 

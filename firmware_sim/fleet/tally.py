@@ -19,6 +19,7 @@ class Tally:
         self.round_trips = 0
         self.octets_out = 0
         self.octets_in = 0
+        self.visits = 0
         self.openings = 0
         self.broken = 0
         """Steps of the core that raised; nothing may."""
