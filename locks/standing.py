@@ -15,8 +15,9 @@ from core.window import granule_start
 from locks.codes import code_of
 from locks.keys import code_root_of, subkey
 from locks.margins import late_s, opens_from, opens_until
-from locks.models import SERVING, AccessPoint, CodeGroup, Grant, Lock, LockOffer
+from locks.models import SERVING, AccessPoint, CodeGroup, Grant, Lock, LockOffer, Transport
 from locks.sellable import LOST_AFTER, is_derivable
+from locks.vendors.models import PinState, VendorPin
 
 
 class Standing(StrEnum):
@@ -112,13 +113,16 @@ def _grants_of(holders: Sequence[UUID]) -> Any:
             Lock.applied_grants_until,
             Lock.confirmed_code_epoch,
             Lock.last_contact_at,
+            Lock.transport,
             LockOffer.starts,
             LockOffer.floors,
+            VendorPin.state.label("pin_state"),
         )
         .join(AccessPoint, AccessPoint.id == Grant.access_point_id)
         .join(CodeGroup, CodeGroup.id == Grant.code_group_id)
         .outerjoin(Lock, sa.and_(Lock.access_point_id == AccessPoint.id, Lock.state.in_(SERVING)))
         .outerjoin(LockOffer, LockOffer.lock_id == Lock.id)
+        .outerjoin(VendorPin, sa.and_(VendorPin.grant_id == Grant.id, VendorPin.lock_id == Lock.id))
         .where(Grant.holder.in_(holders))
         .order_by(Grant.granule, Grant.access_point_id)
     )
@@ -129,6 +133,8 @@ def _standing(row: Any, now: datetime) -> Standing:
     late = timedelta(seconds=late_s(row.kind))
     if now > granule_start(grant.granule + grant.length) + late:
         return Standing.GONE
+    if row.transport == Transport.VENDOR:
+        return _vendor_standing(row, now)
     counts = row.present_lock is not None and row.present_lock == grant.lock_id
     if grant.withdrawn_at is not None:
         told = grant.withdrawn_version is not None and row.applied_version is not None
@@ -149,3 +155,15 @@ def _standing(row: Any, now: datetime) -> Standing:
         return Standing.DERIVABLE
     is_lost = row.last_contact_at is None or now - row.last_contact_at > LOST_AFTER
     return Standing.CALL_US if is_lost else Standing.PENDING
+
+
+def _vendor_standing(row: Any, now: datetime) -> Standing:
+    """Of a plain PIN: what the vendor says of it."""
+    if row.Grant.withdrawn_at is not None:
+        is_over = row.pin_state in (None, PinState.GONE)
+        return Standing.GONE if is_over else Standing.REVOCATION_PENDING
+    if row.pin_state == PinState.ON_THE_LOCK:
+        return Standing.ON_THE_LOCK
+    is_lost = row.last_contact_at is None or now - row.last_contact_at > LOST_AFTER
+    # Nobody waits at a door for a heartbeat that may be hours away.
+    return Standing.CALL_US if is_lost or now >= opens_from(row.Grant.granule) else Standing.PENDING

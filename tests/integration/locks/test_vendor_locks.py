@@ -326,3 +326,27 @@ def test_a_window_sold_too_near_would_find_the_door_shut(vendor: Vendor) -> None
     holder = vendor.school.issue(window)
     vendor.work()
     assert not vendor.cloud.opens("gym", vendor.digits(holder), window.starts_at)
+
+
+def test_screens_say_of_a_plain_pin_what_they_say_of_any_code(vendor: Vendor) -> None:
+    def says(holder: UUID) -> standing.Standing:
+        with vendor.school.database.reading() as session:
+            return standing.standings_of(session, holders=[holder], now=vendor.school.now)[holder]
+
+    vendor.heartbeat()
+    vendor.loop().watch()
+    holder = vendor.school.issue(vendor.school.slot(hours=13))
+    vendor.work()
+    assert says(holder) is standing.Standing.PENDING
+    vendor.heartbeat()
+    vendor.work(2)
+    assert says(holder) is standing.Standing.ON_THE_LOCK
+    vendor.school.withdraw(holder)
+    assert says(holder) is standing.Standing.REVOCATION_PENDING
+    vendor.work()
+    vendor.heartbeat()
+    vendor.work(2)
+    assert says(holder) is standing.Standing.GONE
+    late = vendor.school.issue(vendor.school.slot(hours=13))
+    vendor.school.clock.at += timedelta(hours=14)
+    assert says(late) is standing.Standing.CALL_US
