@@ -4,21 +4,22 @@
 Nothing here sends: the answer may leave only after the caller's commit, since a welcome means "stored".
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
 from core.secrets import Keyring
-from locks import commissioning, event_log, metrics, offers, quarantine
+from locks import commands, commissioning, event_log, metrics, offers, quarantine, taking_off
 from locks.alarms import watching
 from locks.callbacks import Callbacks
 from locks.desired_state import living, locked_row, seal_desired, stored_or_built
 from locks.envelope import HELLO, WELCOME, open_envelope, seal
 from locks.errors import BadMessage
+from locks.holders import tell_holders
 from locks.keys import lock_binding, subkey
-from locks.models import AccessPoint, CodeGroup, DesiredVersion, Lock, LockState
+from locks.models import SERVING, AccessPoint, CodeGroup, DesiredVersion, Lock, LockState
 from locks.turns import next_sync_at
 from locks.versions import COALESCE
 from locks.wire import Hello, hello_of, welcome_octets
@@ -43,13 +44,15 @@ class Answer:
     version: int
     welcome: str
     desired: str | None
+    commands: tuple[str, ...] = ()
+    """Orders that travel before the welcome; over MQTT alone."""
 
 
 def receive_hello(
     session: Session, keyring: Keyring, callbacks: Callbacks, *, lock_id: str, payload: bytes, now: datetime
 ) -> Answer | None:
-    """Store a hello. None where nobody is to be answered: not proved (quarantined), or not newer than the
-    last.
+    """Store a hello that came over MQTT. None where nobody is to be answered: not proved (quarantined), or
+    not newer than the last.
 
     Counts what became of it in `kaiho_lock_messages_total`.
     """
@@ -58,7 +61,13 @@ def receive_hello(
     except BadMessage as error:
         reject(session, lock_id=lock_id, payload=payload, error=error, now=now)
         return None
-    return accept(session, keyring, callbacks, verified, now=now)
+    answer = accept(session, keyring, callbacks, verified, now=now)
+    if answer is None or verified.lock.state not in SERVING:
+        return answer
+    orders = commands.due_for(
+        session, keyring, verified.lock, verified.hello, mac_epoch=verified.mac_epoch, now=now
+    )
+    return replace(answer, commands=orders)
 
 
 def verify(session: Session, keyring: Keyring, *, lock_id: str, payload: bytes) -> Verified:
@@ -93,25 +102,29 @@ def accept(
     new = event_log.store(session, callbacks, verified.lock, hello.events, now=now)
     lock = locked_row(session, hello.lock)
     watching.watch_events(session, callbacks, lock, new, now=now)
+    commands.note_results(session, lock, new, now=now)
     if lock.state == LockState.DEAD or hello.n <= lock.last_n:
         metrics.MESSAGES.labels("replayed").inc()
         return None
-    _adopt_mac_epoch(lock, verified.mac_epoch)
+    _adopt_mac_epoch(lock, verified.mac_epoch, now)
     lost = event_log.acknowledge(session, lock, hello, now=now)
     watching.watch_state(session, callbacks, lock, hello, lost_events=lost, now=now)
     _note_state(session, lock, hello, now)
-    _note_applied(session, lock, hello, now=now)
+    _note_applied(session, callbacks, lock, hello, now=now)
     commissioning.advance(session, lock, hello, now=now)
     callbacks.lock_state_changed(session, lock_id=lock.id, access_point_id=lock.access_point_id, now=now)
     session.flush()
     stored = stored_or_built(session, callbacks, lock, now=now)
     metrics.MESSAGES.labels("ok").inc()
+    taking_off.end_if_empty(session, lock, hello, now=now)
     return _answer(keyring, lock, verified, stored, now=now)
 
 
-def _adopt_mac_epoch(lock: Lock, mac_epoch: int) -> None:
+def _adopt_mac_epoch(lock: Lock, mac_epoch: int, now: datetime) -> None:
     if mac_epoch == lock.next_mac_epoch:
         lock.mac_epoch, lock.next_mac_epoch = mac_epoch, None
+        # What the broker has retained is signed under an epoch that the lock takes no longer.
+        lock.publish_due_at = now
 
 
 def _note_state(session: Session, lock: Lock, hello: Hello, now: datetime) -> None:
@@ -125,9 +138,9 @@ def _note_state(session: Session, lock: Lock, hello: Hello, now: datetime) -> No
     lock.bolt, lock.door, lock.key_state = hello.bolt, hello.door, hello.key
 
 
-def _note_applied(session: Session, lock: Lock, hello: Hello, *, now: datetime) -> None:
+def _note_applied(session: Session, callbacks: Callbacks, lock: Lock, hello: Hello, *, now: datetime) -> None:
     """Move the applied version on where the lock proves it; a lock ahead of us gets a version above its
-    own.
+    own. With a new code epoch the codes of everybody who may open it are other ones from here on.
     """
     applied = session.get(DesiredVersion, (lock.id, hello.applied))
     is_ours = applied is not None and applied.digest == hello.digest
@@ -139,7 +152,12 @@ def _note_applied(session: Session, lock: Lock, hello: Hello, *, now: datetime) 
         return
     if applied is None or not is_ours:
         return
-    lock.confirmed_code_epoch = _known_epoch(session, lock, hello.epoch)
+    before, lock.confirmed_code_epoch = (
+        lock.confirmed_code_epoch,
+        _known_epoch(session, lock, hello.epoch),
+    )
+    if before is not None and before != lock.confirmed_code_epoch:
+        tell_holders(session, callbacks, [lock.access_point_id], now=now)
     if hello.applied > lock.applied_version:
         lock.applied_version, lock.applied_at = hello.applied, now
         lock.applied_horizon, lock.applied_grants_until = applied.horizon, applied.grants_until

@@ -107,8 +107,9 @@ def stored_or_built(session: Session, callbacks: Callbacks, lock: Lock, *, now: 
     def payload_of(lists: Lists) -> bytes:
         return _payload(lock, settings, lists, now)
 
+    is_retiring = lock.state == LockState.RETIRING
     lists = fitted(
-        lists_now(session, callbacks, point, now=now),
+        nothing_listed(first) if is_retiring else lists_now(session, callbacks, point, now=now),
         first=first,
         late=late,
         size_of=lambda candidate: len(payload_of(candidate)),
@@ -131,6 +132,11 @@ def stored_or_built(session: Session, callbacks: Callbacks, lock: Lock, *, now: 
     for what in lists.shortened:
         metrics.SHORTENED.labels(what).inc()
     return stored
+
+
+def nothing_listed(first: int) -> Lists:
+    """What a lock that is being wiped is sent: no right, and none to be sold, from this granule on."""
+    return Lists(horizon=first, grants_until=first, starts={}, grants=(), floors={})
 
 
 def lists_now(session: Session, callbacks: Callbacks, point: AccessPoint, *, now: datetime) -> Lists:

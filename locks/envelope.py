@@ -13,6 +13,7 @@ from locks.errors import BadMessage
 
 DESIRED = "kaiho-desired"
 WELCOME = "kaiho-welcome"
+COMMAND = "kaiho-command"
 HELLO = "kaiho-hello"
 
 MAX_BYTES = 32 * 1024

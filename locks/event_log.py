@@ -29,7 +29,7 @@ def store(
     wanted = [event for event in events if event.seq > lock.acked_seq]
     if not wanted:
         return []
-    holders = _holders(session, lock.access_point_id, wanted)
+    holders = _holders(session, lock, wanted)
     insert = postgresql.insert if session.get_bind().dialect.name == "postgresql" else sqlite.insert
     new = set(
         session.scalars(
@@ -99,7 +99,7 @@ def _row(lock: Lock, event: Event, holder: UUID | None, now: datetime) -> dict[s
     return {
         "lock_id": lock.id,
         "seq": event.seq,
-        "access_point_id": lock.access_point_id,
+        "access_point_id": happened_where(lock, event),
         "at": datetime.fromtimestamp(event.at, UTC),
         "clock_quality": event.clock_quality,
         "kind": event.kind,
@@ -118,20 +118,30 @@ def happened_at(event: Event, now: datetime) -> datetime:
     return min(datetime.fromtimestamp(event.at, UTC), now)
 
 
-def _holders(session: Session, access_point_id: int, events: Sequence[Event]) -> dict[int, UUID]:
-    """{seq: holder} of the operations with the credential of a grant that was issued at this access point."""
+def happened_where(lock: Lock, event: Event) -> int:
+    """The access point where it happened: a lock that was moved may tell later of what it saw before."""
+    if lock.placed_at is None or lock.former_access_point_id is None or event.clock_quality == "unknown":
+        return lock.access_point_id
+    is_before = event.at < int(lock.placed_at.timestamp())
+    return lock.former_access_point_id if is_before else lock.access_point_id
+
+
+def _holders(session: Session, lock: Lock, events: Sequence[Event]) -> dict[int, UUID]:
+    """{seq: holder} of the operations with the credential of a grant that was issued where they happened."""
     named = {
-        event.seq: event.credential
+        event.seq: (happened_where(lock, event), *event.credential)
         for event in events
         if event.kind == "lock_operation" and isinstance(event.credential, tuple)
     }
     if not named:
         return {}
     rows = session.execute(
-        sa.select(Grant.granule, Grant.length, Grant.lane, Grant.rev, Grant.holder).where(
-            Grant.access_point_id == access_point_id,
-            Grant.granule.in_({credential[0] for credential in named.values()}),
+        sa.select(
+            Grant.access_point_id, Grant.granule, Grant.length, Grant.lane, Grant.rev, Grant.holder
+        ).where(
+            Grant.access_point_id.in_({right[0] for right in named.values()}),
+            Grant.granule.in_({right[1] for right in named.values()}),
         )
     )
-    holders = {(granule, length, lane, rev): holder for granule, length, lane, rev, holder in rows}
-    return {seq: holders[credential] for seq, credential in named.items() if credential in holders}
+    holders = {tuple(right): holder for *right, holder in rows}
+    return {seq: holders[right] for seq, right in named.items() if right in holders}

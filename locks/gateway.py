@@ -19,13 +19,13 @@ from core.clock import Clock
 from core.database import Database, retrying
 from core.errors import Unavailable
 from core.secrets import Keyring
-from locks import contact, metrics, publications
+from locks import commands, contact, metrics, publications
 from locks.broker_client import BrokerClient, MqttSettings, Received
 from locks.callbacks import Callbacks
 from locks.desired_state import StoredVersion, build
 from locks.errors import BadMessage
 from locks.keys import gateway_group
-from locks.publications import Claim, Publication
+from locks.publications import Claim, Clearing, Publication
 
 log = structlog.get_logger()
 
@@ -38,6 +38,7 @@ _BATCH = 25
 _TICK_S = 0.25
 _WELCOME_LASTS_S = 10
 """A nonce is dead after 5 s; a later welcome would only cost the lock its time."""
+_COMMAND_LASTS_S = int(commands.LASTS.total_seconds())
 _TRIES = 3
 _AWAY = (OperationalError, InterfaceError, Unavailable)
 """The database does not answer, or is too busy: wait and do the same again."""
@@ -64,9 +65,9 @@ class Gateway:
         self._clock = clock
         self._stopping = threading.Event()
         self._broker_is_new = threading.Event()
-        self._unsettled: deque[Publication] = deque()
+        self._unsettled: deque[Publication | Clearing] = deque()
         self._inboxes: list[SimpleQueue[Received | None]] = [SimpleQueue() for _ in range(_WORKERS)]
-        self._broker: BrokerClient[Publication] = BrokerClient(
+        self._broker: BrokerClient[Publication | Clearing] = BrokerClient(
             settings,
             subscription=f"$share/{gateway_group(keyring)}/{_HELLOS}",
             on_message=self._deal,
@@ -180,6 +181,9 @@ class Gateway:
             # Before the welcome: that names the version which the lock should then hold.
             tells = Publication(answer.lock_id, answer.version, None)
             self._broker.publish(f"{base}/desired", answer.desired, retain=True, tells=tells)
+        for command in answer.commands:
+            # Never retained: a lock that wakes up next week must not find it.
+            self._broker.publish(f"{base}/command", command, retain=False, expires_s=_COMMAND_LASTS_S)
         if self._broker.publish(f"{base}/welcome", answer.welcome, retain=False, expires_s=_WELCOME_LASTS_S):
             metrics.ANSWERED.inc()
 
@@ -202,9 +206,12 @@ class Gateway:
             count = publications.republish_all(session, now=self._clock.now())
         log.info("lock_desired_states_due_again", count=count)
 
-    def _claimed(self, limit: int) -> list[Claim]:
+    def _claimed(self, limit: int) -> tuple[list[Claim], list[Clearing]]:
         with self._database.transaction() as session:
-            return publications.claim(session, limit=limit, now=self._clock.now(), lease=self._lease)
+            now = self._clock.now()
+            claims = publications.claim(session, limit=limit, now=now, lease=self._lease)
+            left = limit - len(claims)
+            return claims, publications.claim_clearings(session, limit=left, now=now, lease=self._lease)
 
     def _publish_batch(self) -> bool:
         """Publish what is due and fits into the window; whether there may be more."""
@@ -214,10 +221,14 @@ class Gateway:
         with self._database.reading() as session:
             if not publications.is_any_due(session, now=self._clock.now()):
                 return False
-        claims = retrying(lambda: self._claimed(room))
+        claims, clearings = retrying(lambda: self._claimed(room))
         for claim in claims:
             self._publish(claim)
-        return len(claims) == room
+        for clearing in clearings:
+            # An empty retained message is how MQTT forgets one.
+            topic = f"kaiho/v1/locks/{clearing.lock_id}/down/desired"
+            self._broker.publish(topic, "", retain=True, tells=clearing)
+        return len(claims) + len(clearings) == room
 
     def _publish(self, claim: Claim) -> None:
         try:
@@ -248,7 +259,9 @@ class Gateway:
 
         def once() -> None:
             with self._database.transaction() as session:
-                publications.settle(session, batch, now=self._clock.now())
+                published = [done for done in batch if isinstance(done, Publication)]
+                publications.settle(session, published, now=self._clock.now())
+                publications.settle_clearings(session, [done for done in batch if isinstance(done, Clearing)])
 
         retrying(once)
         metrics.PUBLISHED.inc(len(batch))

@@ -17,9 +17,9 @@ from core.errors import ContractBroken
 from core.window import Window
 from locks.codes import MAX_LENGTH, MAX_REV, code_of, is_weak
 from locks.errors import NotSellable, WhyNot
-from locks.keys import group_binding, keyring_of, subkey
+from locks.keys import code_root_of, keyring_of, subkey
 from locks.margins import OVERLAP_GRANULES
-from locks.models import AccessPoint, CodeGroup, CodeGroupLane, Grant, Lock
+from locks.models import SERVING, AccessPoint, CodeGroup, CodeGroupLane, Grant, Lock
 from locks.sellable import require_sellable
 from locks.versions import bump, bump_access_points
 
@@ -35,9 +35,13 @@ _GROUPS = (
         CodeGroup.wrapped_code_root,
         CodeGroup.code_epoch,
         CodeGroupLane.lane,
+        Lock.id,
+        Lock.wrapped_code_root,
+        Lock.confirmed_code_epoch,
     )
     .join(CodeGroup, CodeGroup.id == AccessPoint.code_group_id)
     .join(CodeGroupLane, CodeGroupLane.code_group_id == CodeGroup.id)
+    .outerjoin(Lock, sa.and_(Lock.access_point_id == AccessPoint.id, Lock.state.in_(SERVING)))
     .where(
         AccessPoint.id.in_(sa.bindparam("points", expanding=True)),
         CodeGroupLane.court_ref.in_(sa.bindparam("courts", expanding=True)),
@@ -57,8 +61,9 @@ _INSERT = sa.insert(Grant.__table__)  # type: ignore[arg-type]
 class _Group:
     id: int
     municipality_id: int
-    code_key: bytes
     lane: int
+    code_keys: dict[tuple[bytes | None, int], bytes] = field(default_factory=dict)
+    """Under each of these some lock may compute codes: by a code root that it alone keeps, and by epoch."""
     access_point_ids: list[int] = field(default_factory=list)
 
 
@@ -135,15 +140,21 @@ def _locked_groups(session: Session, access_point_ids: Sequence[int], courts: Se
     asked = {"points": sorted(set(access_point_ids)), "courts": sorted(set(courts))}
     rows = session.execute(_GROUPS, asked).all()
     groups: dict[int, _Group] = {}
-    for access_point_id, group_id, municipality_id, wrapped, epoch, lane in rows:
-        group = groups.get(group_id)
-        if group is None:
-            code_root = keyring_of(session).unwrap(wrapped, bound_to=group_binding(group_id))
-            group = groups[group_id] = _Group(
-                group_id, municipality_id, subkey(code_root, "code", epoch), lane
-            )
-        if lane == group.lane:
-            group.access_point_ids.append(access_point_id)
+    for access_point_id, group_id, municipality_id, wrapped, epoch, lane, lock_id, kept, confirmed in rows:
+        group = groups.setdefault(group_id, _Group(group_id, municipality_id, lane))
+        if lane != group.lane:
+            continue
+        group.access_point_ids.append(access_point_id)
+        for of_epoch in {epoch, epoch if confirmed is None else confirmed}:
+            if (kept, of_epoch) not in group.code_keys:
+                code_root = code_root_of(
+                    keyring_of(session),
+                    code_group_id=group_id,
+                    of_group=wrapped,
+                    lock_id=lock_id,
+                    of_lock=kept,
+                )
+                group.code_keys[kept, of_epoch] = subkey(code_root, "code", of_epoch)
     found = {point for group in groups.values() for point in group.access_point_ids}
     if found != set(access_point_ids):
         raise ContractBroken("an access point whose code group does not list the courts")
@@ -187,13 +198,14 @@ def _parts(
 
 def _free_rev(group: _Group, granule: int, length: int, taken: set[tuple[int, int, int, int]]) -> int:
     used = [rev for at, _, lane, rev in taken if (at, lane) == (granule, group.lane)]
-    alive = {
-        code_of(group.code_key, *other)
+    near = [
+        other
         for other in taken
         if other[0] < granule + length + OVERLAP_GRANULES and granule < other[0] + other[1] + OVERLAP_GRANULES
-    }
+    ]
+    alive = {key: {code_of(key, *other) for other in near} for key in group.code_keys.values()}
     for rev in range(max(used, default=-1) + 1, MAX_REV + 1):
-        code = code_of(group.code_key, granule, length, group.lane, rev)
-        if code not in alive and not is_weak(code):
+        codes = [(key, code_of(key, granule, length, group.lane, rev)) for key in alive]
+        if not any(code in alive[key] or is_weak(code) for key, code in codes):
             return rev
     raise NotSellable(WhyNot.USED_UP, "all revs of this start are used")

@@ -7,13 +7,24 @@ from datetime import datetime
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
+from core import audit
 from core.ids import new_token, random_bytes
 from core.secrets import Keyring
 from locks.broker import password_hash
 from locks.codes import MAX_LANE
 from locks.errors import AlreadyFitted, TooManyCourts
-from locks.keys import ROOT_LENGTH, group_binding, keyring_of, lock_binding
-from locks.models import AccessPoint, AccessPointKind, CodeGroup, CodeGroupLane, Grant, Lock, LockState
+from locks.keys import ROOT_LENGTH, code_root_of, group_binding, keyring_of, lock_binding
+from locks.models import (
+    AccessPoint,
+    AccessPointKind,
+    CodeGroup,
+    CodeGroupLane,
+    Grant,
+    Lock,
+    LockState,
+    Transport,
+)
+from locks.staff import emergency
 
 
 @dataclass(frozen=True, slots=True, repr=False)
@@ -38,7 +49,7 @@ def add_access_point(
     kind: AccessPointKind | str,
     courts: Sequence[int],
     code_group_id: int | None = None,
-    now: datetime,  # noqa: ARG001 - every step takes it
+    now: datetime,
 ) -> int:
     """The id of a new access point that is opened by reservations of these courts.
 
@@ -59,10 +70,19 @@ def add_access_point(
     )
     session.add(point)
     session.flush()
+    emergency.ensure_group(session, keyring_of(session), code_group_id=code_group_id, now=now)
     return point.id
 
 
-def add_lock(session: Session, keyring: Keyring, *, access_point_id: int, now: datetime) -> Installation:
+def add_lock(
+    session: Session,
+    keyring: Keyring,
+    *,
+    access_point_id: int,
+    transport: Transport = Transport.MQTT,
+    actor: str = "system",
+    now: datetime,
+) -> Installation:
     """Provision a lock for an access point: its secrets, its broker user, and every right that exists there
     already.
 
@@ -70,16 +90,42 @@ def add_lock(session: Session, keyring: Keyring, *, access_point_id: int, now: d
         AlreadyFitted: the access point has a lock that is not dead.
     """
     point = session.get_one(AccessPoint, access_point_id)
+    group = session.scalars(
+        sa.select(CodeGroup).where(CodeGroup.id == point.code_group_id).with_for_update(key_share=True)
+    ).one()
     if session.scalar(
         sa.select(Lock.id).where(Lock.access_point_id == access_point_id, Lock.state != LockState.DEAD)
     ):
         raise AlreadyFitted
-    group = session.get_one(CodeGroup, point.code_group_id)
+    made = provision(session, keyring, point, group, transport=transport, now=now)
+    audit.record(
+        session,
+        municipality_id=point.municipality_id,
+        actor=actor,
+        act="lock.provision",
+        subject=made.lock,
+        detail={"access_point": point.id, "transport": str(transport)},
+        now=now,
+    )
+    return made
+
+
+def provision(
+    session: Session,
+    keyring: Keyring,
+    point: AccessPoint,
+    group: CodeGroup,
+    *,
+    transport: Transport,
+    now: datetime,
+) -> Installation:
+    """A new lock with new secrets on an access point that has none; the caller holds the code group's row."""
     lock_id, root, password = random_bytes(8).hex(), random_bytes(ROOT_LENGTH), new_token()
     lock = Lock(
         id=lock_id,
         municipality_id=point.municipality_id,
-        access_point_id=access_point_id,
+        access_point_id=point.id,
+        transport=transport,
         added_at=now,
         wrapped_root=keyring.wrap(root, bound_to=lock_binding(lock_id)),
         broker_password_hash=password_hash(password),
@@ -90,10 +136,11 @@ def add_lock(session: Session, keyring: Keyring, *, access_point_id: int, now: d
     session.flush()
     session.execute(
         sa.update(Grant)
-        .where(Grant.access_point_id == access_point_id, Grant.withdrawn_at.is_(None))
+        .where(Grant.access_point_id == point.id, Grant.withdrawn_at.is_(None))
         .values(lock_id=lock_id, granted_version=1)
+        .execution_options(synchronize_session=False)
     )
-    code_root = keyring.unwrap(group.wrapped_code_root, bound_to=group_binding(group.id))
+    code_root = code_root_of(keyring, code_group_id=group.id, of_group=group.wrapped_code_root)
     return Installation(lock_id, root, code_root, lock_id, password)
 
 

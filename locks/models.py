@@ -108,6 +108,12 @@ class Lock(Base):
             sqlite_where=sa.text("publish_due_at IS NOT NULL"),
             postgresql_where=sa.text("publish_due_at IS NOT NULL"),
         ),
+        sa.Index(
+            "ix_lock_clear_due",
+            "clear_due_at",
+            sqlite_where=sa.text("clear_due_at IS NOT NULL"),
+            postgresql_where=sa.text("clear_due_at IS NOT NULL"),
+        ),
     )
 
     id: Mapped[str] = mapped_column(sa.String(16), primary_key=True)

@@ -1,5 +1,5 @@
-"""Which desired states a broker still has to be given, or to forget: rows that several gateways share without a word to
-each other.
+"""Which desired states a broker still has to be given, and which to forget: rows that several gateways
+share without a word to each other.
 
 A gateway claims a row by moving `publish_due_at` to the end of its lease, and settles it once the broker
 has taken the message. Whatever happens in between (a crash, a newer version, a wiped broker) leaves or
@@ -14,6 +14,7 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
+from core.database import UtcDateTime
 from locks.models import Lock, LockState, Transport
 from locks.versions import due_soon
 
@@ -131,7 +132,9 @@ def settle(session: Session, done: Sequence[Publication], *, now: datetime) -> N
                 publish_due_at=sa.case(
                     (Lock.state == LockState.DEAD, sa.null()), *outcomes, else_=Lock.publish_due_at
                 ),
-                clear_due_at=sa.case((Lock.state == LockState.DEAD, now), else_=Lock.clear_due_at),
+                clear_due_at=sa.case(
+                    (Lock.state == LockState.DEAD, sa.literal(now, UtcDateTime())), else_=Lock.clear_due_at
+                ),
             )
             .execution_options(synchronize_session=False)
         )

@@ -4,6 +4,7 @@ Revision ID: 0002
 Revises: 0001
 """
 
+# ruff: noqa: PLR0915
 
 import sqlalchemy as sa
 from alembic import op
@@ -260,6 +261,14 @@ def upgrade() -> None:
     op.add_column("lock", sa.Column("clock_offset_ms", sa.BigInteger(), nullable=True))
     op.add_column("lock", sa.Column("clock_drift_ppm", sa.Double(), nullable=True))
     op.add_column("lock", sa.Column("extra_contact_on", sa.Date(), nullable=True))
+    op.create_index(
+        "ix_lock_clear_due",
+        "lock",
+        ["clear_due_at"],
+        unique=False,
+        sqlite_where=sa.text("clear_due_at IS NOT NULL"),
+        postgresql_where=sa.text("clear_due_at IS NOT NULL"),
+    )
 
     op.add_column("reservation", sa.Column("door_unreached_at", sa.DateTime(timezone=True), nullable=True))
 
@@ -270,6 +279,12 @@ def upgrade() -> None:
 def downgrade() -> None:
     op.drop_column("reservation", "door_unreached_at")
 
+    op.drop_index(
+        "ix_lock_clear_due",
+        table_name="lock",
+        sqlite_where=sa.text("clear_due_at IS NOT NULL"),
+        postgresql_where=sa.text("clear_due_at IS NOT NULL"),
+    )
     op.drop_column("lock", "extra_contact_on")
     op.drop_column("lock", "clock_drift_ppm")
     op.drop_column("lock", "clock_offset_ms")
