@@ -166,6 +166,8 @@ def _note_applied(session: Session, callbacks: Callbacks, lock: Lock, hello: Hel
 
 
 def _known_epoch(session: Session, lock: Lock, epoch: int) -> int | None:
+    if epoch == lock.confirmed_code_epoch:
+        return epoch
     newest = session.scalar(
         sa.select(CodeGroup.code_epoch)
         .join(AccessPoint, AccessPoint.code_group_id == CodeGroup.id)

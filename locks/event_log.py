@@ -72,6 +72,9 @@ def acknowledge(session: Session, lock: Lock, hello: Hello, *, now: datetime) ->
     if upto > hello.last_seq and not hello.events:
         # An empty log names no first record of its own.
         upto = min(upto, hello.last_seq)
+    if not hello.events and upto <= known:
+        # All that it ever wrote is here: the usual contact asks for nothing.
+        return 0
     stored = list(
         session.scalars(
             sa.select(LockEvent.seq)
@@ -91,7 +94,6 @@ def acknowledge(session: Session, lock: Lock, hello: Hello, *, now: datetime) ->
         if seq == acked + 1:
             acked = seq
     lock.acked_seq = acked
-    session.flush()
     return lost
 
 
