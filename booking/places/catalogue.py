@@ -14,7 +14,7 @@ from sqlalchemy import event
 from sqlalchemy.orm import Session
 from sqlalchemy.pool import Pool
 
-from booking.places import models
+from booking.places import lock_marks, models
 from booking.places.entries import (
     BandRow,
     Catalogue,
@@ -63,6 +63,7 @@ def catalogue(session: Session, municipality_id: int, *, version: int | None = N
 def bump(session: Session, municipality_id: int) -> None:
     """Say that the catalogue changed, for changes made past the ORM (bulk inserts)."""
     session.info[_CHANGED] = True
+    lock_marks.note_all(session, municipality_id)
     session.execute(
         sa.update(Municipality)
         .where(Municipality.id == municipality_id)
@@ -85,6 +86,7 @@ def _bump_when_changed(session: Session, _context: Any, _instances: Any) -> None
     if not touched:
         return
     session.info[_CHANGED] = True
+    lock_marks.note(session, touched)
     update = (
         sa.update(Municipality)
         .values(catalogue_version=Municipality.catalogue_version + 1)

@@ -19,7 +19,6 @@ from booking.reservations.states import OPEN
 from core import audit
 from core.errors import BadInput, ContractBroken, NotThere
 from core.window import Window
-from locks import desired_state
 from payments import checkout, refunds
 
 _ROUNDS = 20
@@ -61,7 +60,6 @@ def close(
     session.add(closure)
     session.flush()
     revoked = _claim(session, closure, courts, window, reason=reason, now=now)
-    _tell_locks(session, places, courts, now=now)
     _record(session, actor, closure, "closure.close", {"reason": reason, "revoked": len(revoked)}, now=now)
     return closure
 
@@ -85,9 +83,7 @@ def lift(session: Session, *, actor: Actor, closure_id: int, now: datetime) -> C
     closure.lifted_at = now
     session.flush()
     session.execute(sa.delete(Claim).where(Claim.closure_id == closure.id))
-    courts = _courts(places, closure.facility_id, closure.space_id)
     _claim_for_others(session, places, closure)
-    _tell_locks(session, places, courts, now=now)
     _record(session, actor, closure, "closure.lift", {}, now=now)
     return closure
 
@@ -199,17 +195,6 @@ def _claim_for_others(session: Session, places: Catalogue, lifted: Closure) -> N
             window=Window(other.starts_at, other.ends_at),
             closure_id=other.id,
         )
-
-
-def _tell_locks(session: Session, places: Catalogue, courts: Sequence[int], *, now: datetime) -> None:
-    affected = {
-        access_point
-        for offering in places.offerings.values()
-        if not set(offering.courts).isdisjoint(courts)
-        for access_point in offering.access_points
-    }
-    if affected:
-        desired_state.mark_changed(session, access_point_ids=sorted(affected), now=now)
 
 
 def _record(
