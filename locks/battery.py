@@ -54,6 +54,11 @@ class Forecast:
         is_near = self.empty_on is not None and self.empty_on - today <= WARNED_AHEAD
         return is_near or self.lowest_mv < LOW_MV
 
+    def is_fine(self, today: date) -> bool:
+        """Whether it is low no more, with room enough that it does not come and go."""
+        is_far = self.empty_on is None or self.empty_on - today > WARNED_AHEAD * 3 / 2
+        return is_far and self.lowest_mv >= LOW_MV + 100
+
 
 def forecast(days: Sequence[BatteryDay]) -> Forecast | None:
     """The forecast from days in ascending order; None without any. Pure."""

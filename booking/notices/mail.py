@@ -40,10 +40,17 @@ TEMPLATES: Mapping[str, Template] = {
     "expired": Template(),
     "undecided": Template(),
     "revoked": Template(frozenset({"reason", "refund_yen"})),
+    "codes_changed": Template(),
+    "door_unreached": Template(),
+    "lock_alarm": Template(
+        frozenset({"title", "todo", "count", "first", "lines", "more"}), is_about_reservation=False
+    ),
     "bulk": Template(frozenset({"subject", "body", "facility", "day"}), is_about_reservation=False),
 }
 """made: held, to be paid by `pay_by` · expired: not paid in time · undecided: no approval in time ·
-refunded: the money is on its way back · late_refunded: money came after the slot was gone, and goes back."""
+refunded: the money is on its way back · late_refunded: money came after the slot was gone, and goes back ·
+codes_changed: the digits are other ones · door_unreached: a day before it the lock does not know of it ·
+lock_alarm: to managers, one for all alarms of a kind."""
 
 
 def owe_mail(

@@ -32,10 +32,13 @@ class CancelQuote:
 def quote_cancel(
     reservation: Reservation | ReservationLine, *, now: datetime, is_staff: bool = False
 ) -> CancelQuote:
-    """What cancelling now would refund, by the policy as sold; everything where staff cancel. Pure."""
+    """What cancelling now would refund, by the policy as sold; everything where staff cancel, or where a
+    lock may not open for it. Pure.
+    """
     if reservation.state != State.CONFIRMED or not reservation.amount_yen:
         return CancelQuote(refund_yen=0, is_free=True)
-    if is_staff or now <= _free_until(reservation):
+    is_our_fault = is_staff or reservation.door_unreached_at is not None
+    if is_our_fault or now <= _free_until(reservation):
         return CancelQuote(refund_yen=reservation.amount_yen, is_free=True)
     return CancelQuote(refund_yen=0, is_free=False)
 

@@ -7,9 +7,10 @@ from uuid import UUID
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
+from booking.notices import mail
 from booking.places.catalogue import catalogue
-from booking.places.models import Offering, OfferingAccessPoint
-from booking.reservations.models import Claim, State
+from booking.places.models import Municipality, Offering, OfferingAccessPoint
+from booking.reservations.models import Claim, Reservation, State
 from booking.reservations.queries import locked
 from booking.reservations.rules import runs
 from booking.reservations.states import move
@@ -82,13 +83,37 @@ def lock_state_changed(session: Session, *, lock_id: str, access_point_id: int, 
 
 
 def codes_changed(session: Session, *, holders: Sequence[UUID], now: datetime) -> None:
-    """Codes that people may have seen are other ones now."""
-    del session, holders, now
+    """Tell those by mail who may have seen a code that is another one now."""
+    rows = session.execute(
+        sa.select(Reservation, Municipality.reveal_before_start_s)
+        .join(Municipality, Municipality.id == Reservation.municipality_id)
+        .where(
+            Reservation.id.in_(holders),
+            Reservation.state.in_((State.CONFIRMED, State.USED)),
+            Reservation.ends_at > now,
+        )
+        .order_by(Reservation.id)
+    )
+    for reservation, reveal_s in rows:
+        if reservation.starts_at - timedelta(seconds=reveal_s) <= now:
+            mail.tell(session, reservation, "codes_changed", cause=now.isoformat(), now=now)
 
 
 def start_unreached(session: Session, *, holder: UUID, access_point_id: int, now: datetime) -> None:
-    """No lock has confirmed this reservation's code a day before its start."""
-    del session, holder, access_point_id, now
+    """A day before its start a lock does not know of this reservation: from now on giving it up costs
+    nothing, and its maker is told what else there is. Once, however many locks it concerns.
+    """
+    del access_point_id  # One door that may stay shut is as bad as two.
+    reservation = locked(session, holder)
+    if (
+        reservation is None
+        or reservation.state != State.CONFIRMED
+        or reservation.door_unreached_at is not None
+    ):
+        return
+    reservation.door_unreached_at = now
+    mail.tell(session, reservation, "door_unreached", now=now)
+    session.flush()
 
 
 def _municipality_of(session: Session, access_point_id: int) -> int | None:

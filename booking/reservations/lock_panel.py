@@ -4,6 +4,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
+from booking.places.access_points import facility_names, full_name
 from booking.places.entries import Catalogue
 from core.clock import civil_day
 from locks.fleet import EventLine, LockLine
@@ -74,8 +75,11 @@ def panel_of(
     locks: Sequence[LockLine], events: Sequence[EventLine], places: Catalogue, *, now: datetime
 ) -> LockPanel:
     """The panel of a municipality's locks and what they reported."""
-    facility_of = _facilities(places, now)
-    names = {lock.access_point_id: _name(lock, facility_of) for lock in locks}
+    facility_of = facility_names(places, civil_day(now))
+    names = {
+        lock.access_point_id: full_name(lock.access_point_id, lock.access_point_name, facility_of)
+        for lock in locks
+    }
     cards = [_card(lock, names[lock.access_point_id]) for lock in locks]
     cards.sort(key=lambda card: not card.troubles)
     told = (
@@ -134,19 +138,3 @@ def _troubles(lock: LockLine, is_battery_low: bool) -> Iterator[str]:
     # After a loss of power the first hello says so, and its answer sets the clock; later on it is a fault.
     if lock.clock_quality == "unknown" and lock.why != "boot":
         yield "時計が不明"
-
-
-def _facilities(places: Catalogue, now: datetime) -> dict[int, str]:
-    """The facility that each access point belongs to, by name."""
-    return {
-        access_point: facility.name
-        for facility in places.facilities(civil_day(now))
-        for offering in facility.offerings
-        for access_point in offering.access_points
-    }
-
-
-def _name(lock: LockLine, facility_of: Mapping[int, str]) -> str:
-    facility = facility_of.get(lock.access_point_id, "")
-    own = lock.access_point_name
-    return own if not facility or own.startswith(facility) else f"{facility} {own}"

@@ -46,6 +46,8 @@ class ReservationLine:
     permit_number: int | None
     reason: str | None
     first_opened_at: datetime | None
+    door_unreached_at: datetime | None
+    """Since when we know that a lock may not learn of it in time."""
 
     def is_payable(self, now: datetime) -> bool:
         """Whether a payment may begin."""
@@ -205,4 +207,5 @@ def _line(places: Catalogue, row: Any) -> ReservationLine:
         permit_number=row.permit_number,
         reason=row.reason,
         first_opened_at=row.first_opened_at,
+        door_unreached_at=row.door_unreached_at,
     )

@@ -31,7 +31,7 @@ class AlarmKind(StrEnum):
     """A range of its log is gone."""
     LOG_OVERFLOW = "log_overflow"
     START_UNREACHED = "start_unreached"
-    """24 hours before it the lock does not know a start that was sold; subject: the holder."""
+    """24 hours before it the lock does not know a start that was sold; subject: the grant's id."""
     REPROVISION_NEEDED = "reprovision_needed"
     VENDOR_REFUSED = "vendor_refused"
 

@@ -158,7 +158,7 @@ def _watch_battery(
             if seen.empty_on is not None:
                 detail["days_left"] = (seen.empty_on - today).days
             _raise(session, callbacks, lock, AlarmKind.BATTERY_LOW, detail, now=now)
-        elif not _says(hello, AlarmKind.BATTERY_LOW):
+        elif (seen is None or seen.is_fine(today)) and not _says(hello, AlarmKind.BATTERY_LOW):
             over.add(AlarmKind.BATTERY_LOW)
     return over
 

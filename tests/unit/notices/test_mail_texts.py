@@ -20,6 +20,12 @@ VALUES = {
     "body": "暖房が動きません。\n暖かい服でお越しください。",
     "facility": "見本小学校",
     "day": "2026-11-28",
+    "title": "通信が途絶えています",
+    "todo": "現地で電池と電波を確かめてください。",
+    "count": 2,
+    "first": "見本小学校 体育館",
+    "lines": "・見本小学校 体育館\n・見本中学校 体育館(4,300 mV)",
+    "more": 0,
 }
 
 
@@ -131,3 +137,20 @@ def test_a_window_until_midnight_ends_at_24_00() -> None:
 def test_days_on_end_are_named_from_the_first_to_the_last() -> None:
     words = window_in_words(instant("2026-11-28T00:00:00+09:00"), instant("2026-11-30T00:00:00+09:00"))
     assert words == "2026年11月28日(土) 00:00〜2026年11月29日(日) 24:00"
+
+
+def test_an_alarm_names_every_door_or_says_how_many_more() -> None:
+    two = letter("lock_alarm")
+    assert two.subject == "【電子錠】通信が途絶えています: 見本小学校 体育館 ほか1か所"
+    assert "・見本中学校 体育館(4,300 mV)" in two.body
+    assert "https://kaiho.example.jp/manage/alarms" in two.body
+    assert "ほか" not in two.body
+    assert "ほか 480か所" in letter("lock_alarm", count=500, more=480).body
+    assert letter("lock_alarm", count=1).subject.endswith("見本小学校 体育館")
+
+
+def test_who_may_stand_before_a_shut_door_is_offered_three_ways_out() -> None:
+    body = letter("door_unreached").body
+    for way in ("職員が開けに行きます", "別の日時や施設", "全額をお返しします"):
+        assert way in body
+    assert "お返しします" not in letter("door_unreached", facts=about(amount_yen=0)).body

@@ -1,0 +1,103 @@
+"""Alarms of locks in words for managers: what it is, and what to do about it. Pure."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from locks.alarms.kinds import AlarmKind
+
+
+@dataclass(frozen=True, slots=True)
+class AlarmWords:
+    """One kind of alarm."""
+
+    title: str
+    todo: str
+    is_urgent: bool = False
+    """Whether somebody should look at once."""
+
+
+WORDS: Mapping[AlarmKind, AlarmWords] = {
+    AlarmKind.LATE: AlarmWords(
+        "通信が遅れています", "このあとも続くようなら、電波と電源の様子を現地で確かめてください。"
+    ),
+    AlarmKind.LOST: AlarmWords(
+        "通信が途絶えています",
+        "現地で電池と電波を確かめてください。今ある予約の番号では開きますが、新しい予約を受けられません。",
+        is_urgent=True,
+    ),
+    AlarmKind.BATTERY_LOW: AlarmWords("電池の残りが少ない", "2週間以内に電池を交換してください。"),
+    AlarmKind.BATTERY_CRITICAL: AlarmWords(
+        "電池が切れそうです", "すぐに電池を交換してください。", is_urgent=True
+    ),
+    AlarmKind.CLOCK_MARGIN: AlarmWords("時計のずれが大きい", "続くようなら、機器の交換を検討してください。"),
+    AlarmKind.LOCK_JAMMED: AlarmWords(
+        "かんぬきが動かない", "扉のずれや異物を現地で確かめてください。", is_urgent=True
+    ),
+    AlarmKind.DOOR_FORCED_OPEN: AlarmWords(
+        "こじ開けの疑い", "現地を確かめてください。必要なら警察に通報してください。", is_urgent=True
+    ),
+    AlarmKind.DOOR_AJAR: AlarmWords(
+        "利用時間外に扉が開いたまま", "現地で扉を閉めてください。", is_urgent=True
+    ),
+    AlarmKind.WRONG_CODE_ENTRY_LIMIT: AlarmWords(
+        "番号の入力間違いが続いた", "いたずらでないか、記録を確かめてください。"
+    ),
+    AlarmKind.TAMPER: AlarmWords("機器への細工の疑い", "現地で機器を確かめてください。", is_urgent=True),
+    AlarmKind.CANCELLED_OPENING: AlarmWords(
+        "取り消された予約の番号で解錠",
+        "取消しのあと、電子錠にまだ伝わっていなかった番号が使われました。予約の団体に確かめてください。",
+        is_urgent=True,
+    ),
+    AlarmKind.EMERGENCY_USED: AlarmWords(
+        "非常用の番号で解錠",
+        "使った人と理由を確かめてください。番号は新しいものに替わりました。",
+        is_urgent=True,
+    ),
+    AlarmKind.STALE_DESIRED: AlarmWords(
+        "古い設定が届いた", "続くようなら、通信の中継に異常がないか確かめてください。"
+    ),
+    AlarmKind.DESIRED_CONFLICT: AlarmWords(
+        "設定の食い違い", "次の通信で新しい設定を送ります。続くようなら管理会社に連絡してください。"
+    ),
+    AlarmKind.EVENT_LOSS: AlarmWords(
+        "記録の一部が失われた", "失われた記録は戻りません。期間を控えてください。"
+    ),
+    AlarmKind.LOG_OVERFLOW: AlarmWords(
+        "記録があふれた", "通信できない間に記録が多すぎました。通信を確かめてください。"
+    ),
+    AlarmKind.START_UNREACHED: AlarmWords(
+        "24時間以内の予約が電子錠に届いていない",
+        "利用者には、別の日時・職員による開錠・全額返金を案内しました。開錠に行けるか調整してください。",
+        is_urgent=True,
+    ),
+    AlarmKind.REPROVISION_NEEDED: AlarmWords(
+        "再設定が必要です", "現地で電子錠の設定をやり直してください。", is_urgent=True
+    ),
+    AlarmKind.VENDOR_REFUSED: AlarmWords(
+        "他社の電子錠が受け付けない", "そのメーカーの管理画面で、登録の状態を確かめてください。"
+    ),
+}
+
+
+def words_of(kind: str) -> AlarmWords:
+    """The words of an alarm as stored."""
+    return WORDS[AlarmKind(kind)]
+
+
+def detail_in_words(detail: Mapping[str, Any]) -> str:
+    """The numbers of an alarm that help whoever looks at it; empty where there are none."""
+    parts = []
+    if isinstance(detail.get("battery_mv"), int):
+        parts.append(f"{detail['battery_mv']:,} mV")
+    if isinstance(detail.get("days_left"), int):
+        parts.append(f"あと約{max(0, detail['days_left'])}日")
+    if isinstance(detail.get("offset_ms"), int):
+        parts.append(f"ずれ {detail['offset_ms'] / 1000:+.1f} 秒")
+    if detail.get("drift_ppm"):
+        parts.append(f"進み方 {detail['drift_ppm']:+d} ppm")
+    if isinstance(detail.get("records"), int):
+        parts.append(f"{detail['records']:,}件")
+    if detail.get("offline"):
+        parts.append("通信のない間の解錠")
+    return "、".join(parts)
