@@ -130,7 +130,7 @@ def _adopt_mac_epoch(lock: Lock, mac_epoch: int, now: datetime) -> None:
 def _note_state(session: Session, lock: Lock, hello: Hello, now: datetime) -> None:
     lock.last_n = hello.n
     lock.last_contact_at = now
-    lock.next_sync_at = next_sync_at(session, lock, mode_ends_at=None, now=now)
+    lock.next_sync_at = next_sync_at(session, lock, now=now)
     lock.boot, lock.why, lock.result = hello.boot, hello.why, hello.result
     lock.clock_quality, lock.operating_mode = hello.clock_quality, hello.operating_mode
     lock.battery_mv, lock.temperature_c, lock.rssi_dbm = hello.battery_mv, hello.temperature_c, hello.rssi_dbm

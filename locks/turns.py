@@ -12,6 +12,7 @@ from sqlalchemy.orm import Session
 from core.clock import civil_day, start_of_day
 from core.window import granule_of, granule_start
 from locks.models import Grant, Lock
+from locks.modes import orders
 
 SYNC_EVERY_S = 12 * 3600
 SOONEST = timedelta(minutes=15)
@@ -24,16 +25,17 @@ _AT_THE_LATEST = timedelta(minutes=30)
 far enough that a retry after 5 minutes still comes in time."""
 
 
-def next_sync_at(session: Session, lock: Lock, *, mode_ends_at: datetime | None, now: datetime) -> datetime:
+def next_sync_at(session: Session, lock: Lock, *, now: datetime) -> datetime:
     """The earliest of what is due next, within 15 minutes and 24 hours; notes a served extra contact.
 
     One extra contact a civil day and access point at most: whoever speaks within the hour before the first
-    reservation has spoken before it. `mode_ends_at`: when a mode order of the access point ends, if one does.
+    reservation has spoken before it. Two statements.
     """
     due = [regular_turn(lock.id, now)]
     extra = _before_the_first(session, lock, now)
     if extra is not None:
         due.append(extra)
+    mode_ends_at = orders.next_turn_at(session, lock.access_point_id, now)
     if mode_ends_at is not None:
         due.append(mode_ends_at)
     return max(now + SOONEST, min(*due, now + LATEST))
