@@ -36,8 +36,8 @@ def move(
     Its next version, under a higher number, lists the new door's rights and none of the old one's. Until it
     has confirmed that, nothing more is sold there and it would still open for the old door's codes. Between
     code groups the code root travels with the lock, since it cannot learn another: the new door's codes come
-    from it, the old door's from a fresh one, and the holders of both are told. Holders at the old door are
-    told to call until it has a lock again. Asked again, nothing changes.
+    from it under a new epoch, the old door's from a fresh one, and the holders of both are told. Holders at
+    the old door are told to call until it has a lock again. Asked again, nothing changes.
 
     Raises:
         NotThere, LockIsDead, VendorKeepsIt: see `held`; NotThere also for an access point that is not its
@@ -104,8 +104,10 @@ def _take_code_root_along(session: Session, keyring: Keyring, moved: Held, targe
     )
     moved.lock.wrapped_code_root = None
     joined.wrapped_code_root = keyring.wrap(taken, bound_to=group_binding(joined.id))
-    # A lock refuses a state of an older code epoch than the one it holds.
-    joined.code_epoch = max(joined.code_epoch, left.code_epoch)
+    # The same window has the same code under one root: without an epoch of its own the new door would open
+    # for people of the old one. And a lock refuses a state of an older epoch than the one it holds.
+    joined.code_epoch = max(joined.code_epoch, left.code_epoch) + 1
+    moved.lock.confirmed_code_epoch = None
     left.wrapped_code_root = keyring.wrap(random_bytes(ROOT_LENGTH), bound_to=group_binding(left.id))
     session.flush()
 

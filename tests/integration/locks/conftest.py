@@ -156,11 +156,15 @@ class School:
 
     def hear(self, door: Door, message: bytes) -> Answer | None:
         """One message of a lock, in its own transaction."""
+        return self.hear_of(door.id, message)
+
+    def hear_of(self, lock_id: str, message: bytes) -> Answer | None:
+        """One message in a lock's name."""
 
         def once() -> Answer | None:
             with self.database.transaction() as session:
                 return contact.receive_hello(
-                    session, self.keyring, self.callbacks, lock_id=door.id, payload=message, now=self.now
+                    session, self.keyring, self.callbacks, lock_id=lock_id, payload=message, now=self.now
                 )
 
         return retrying(once)
