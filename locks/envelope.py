@@ -17,10 +17,15 @@ COMMAND = "kaiho-command"
 HELLO = "kaiho-hello"
 
 MAX_BYTES = 32 * 1024
+MAX_EPOCH = 999_999_999
+MAX_DEPTH = 16
+"""Lists and objects inside one another, and the length of a number: what a small lock can read of a text that
+is signed, both sides read (protocol section 8).
+"""
+MAX_NUMBER = 40
 
-_MAX_HEADER = 256
 _B64 = re.compile(r"[A-Za-z0-9_-]*\Z")
-_KID = re.compile(r"([0-9a-f]{16}):(up|down):(0|[1-9][0-9]{0,9})\Z")
+_KID = re.compile(r"([0-9a-f]{16}):(up|down):(0|[1-9][0-9]{0,8})\Z")
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,8 +95,6 @@ def _three_parts(message: bytes) -> Sequence[str]:
 
 
 def _checked_header(octets: bytes, *, lock: str, direction: str, typ: str) -> int:
-    if len(octets) > _MAX_HEADER:
-        raise BadMessage("bad_envelope", "a long header")
     header = _json_object(octets, "bad_envelope")
     if header.keys() != {"alg", "kid", "typ"} or header["alg"] != "HS256" or header["typ"] != typ:
         raise BadMessage("bad_envelope", "not the header that is due")
@@ -103,7 +106,14 @@ def _checked_header(octets: bytes, *, lock: str, direction: str, typ: str) -> in
 
 def _json_object(octets: bytes, why: str) -> dict[str, Any]:
     try:
-        value = json.loads(octets.decode(), object_pairs_hook=_unique, parse_constant=_no_constant)
+        value = json.loads(
+            octets.decode(),
+            object_pairs_hook=_unique,
+            parse_constant=_no_constant,
+            parse_int=lambda digits: int(_short(digits)),
+            parse_float=lambda digits: float(_short(digits)),
+        )
+        _require_flat(value)
     except (ValueError, RecursionError) as error:
         raise BadMessage(why, type(error).__name__)
     if not isinstance(value, dict):
@@ -116,6 +126,26 @@ def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     if len(members) != len(pairs):
         raise ValueError("a member twice")
     return members
+
+
+def _short(digits: str) -> str:
+    if len(digits) > MAX_NUMBER:
+        raise ValueError("a long number")
+    return digits
+
+
+def _require_flat(value: object) -> None:
+    level, depth = [value], 0
+    while level:
+        if depth > MAX_DEPTH:
+            raise ValueError("too deep")
+        inner: list[object] = []
+        for one in level:
+            if isinstance(one, dict):
+                inner.extend(one.values())
+            elif isinstance(one, list):
+                inner.extend(one)
+        level, depth = inner, depth + 1
 
 
 def _no_constant(name: str) -> NoReturn:

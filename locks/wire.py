@@ -1,18 +1,20 @@
 """Payloads on the wire (protocol section 4): what we read of a hello, and how a welcome is written."""
 
 import re
+from collections.abc import Callable, Mapping
 from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
-from locks.envelope import Opened, to_json
+from locks.envelope import MAX_EPOCH, Opened, to_json
 from locks.errors import BadMessage
 
 VERSION = 1
 MAX_EVENTS = 50
 
 ClockQuality = Literal["synced", "holdover", "unknown"]
-_Counter = Annotated[int, Field(ge=0, le=2**53 - 2)]
+_MOST = 2**53 - 2
+_Counter = Annotated[int, Field(ge=0, le=_MOST)]
 _Small = Annotated[int, Field(ge=-(2**31), le=2**31 - 1)]
 _Seconds = Annotated[int, Field(ge=0, le=253402300799)]
 _Text = Annotated[str, Field(pattern=r"^[ -~]{0,64}$")]
@@ -27,7 +29,30 @@ _Credential = Annotated[_Window, Field(strict=False)] | Annotated[str, Field(pat
 
 _DIGITS = re.compile(r"[0-9]{8}|[0-9]{10}")
 _NAME = re.compile(r"[a-z_]{1,32}\Z")
+_DIGEST = re.compile(r"[0-9a-f]{64}\Z")
 _WORD = re.compile(r"[\w .:+/-]{0,64}\Z")
+
+
+def _is_whole(value: object) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool) and 0 <= value <= _MOST
+
+
+def _is_range(value: object) -> bool:
+    return isinstance(value, list) and len(value) == 2 and all(map(_is_whole, value)) and value[0] <= value[1]
+
+
+def _is_digest(value: object) -> bool:
+    return isinstance(value, str) and bool(_DIGEST.match(value))
+
+
+_TOLD: Mapping[str, Mapping[str, Callable[[object], bool]]] = {
+    "door_lock_alarm": {"range": _is_range},
+    "time_changed": {"from": _is_whole, "to": _is_whole},
+    "desired_applied": {"version": _is_whole, "digest": _is_digest},
+}
+"""What each kind tells besides (protocol section 8): long numbers, but in their place and of their form.
+Elsewhere a long number could be a code that somebody typed.
+"""
 
 
 class Event(BaseModel):
@@ -35,7 +60,7 @@ class Event(BaseModel):
 
     model_config = ConfigDict(frozen=True, strict=True, extra="allow")
 
-    seq: Annotated[int, Field(ge=1, le=2**53 - 2)]
+    seq: Annotated[int, Field(ge=1, le=_MOST)]
     at: _Seconds
     clock_quality: ClockQuality
     kind: Annotated[str, Field(pattern=r"^[a-z_]{1,32}$")]
@@ -60,8 +85,13 @@ class Event(BaseModel):
             kept["credential"] = (
                 list(self.credential) if isinstance(self.credential, tuple) else self.credential
             )
-        others = sorted((self.model_extra or {}).items())[:8]
-        return kept | {name: value for name, value in others if _NAME.match(name) and _is_harmless(value)}
+        is_told = _TOLD.get(self.kind, {})
+        others = sorted((self.model_extra or {}).items())
+        told = {name: value for name, value in others if name in is_told and is_told[name](value)}
+        rest = [(name, value) for name, value in others if name not in told][:8]
+        return (
+            kept | told | {name: value for name, value in rest if _NAME.match(name) and _is_harmless(value)}
+        )
 
 
 class Hello(BaseModel):
@@ -80,8 +110,8 @@ class Hello(BaseModel):
     applied: _Counter
     digest: Annotated[str, Field(pattern=r"^([0-9a-f]{64})?$")]
     result: Literal["ok", "stale", "conflict", "bad_envelope", "unsupported", "none"]
-    mac_epoch: Annotated[int, Field(ge=0, le=2**31 - 1)]
-    epoch: Annotated[int, Field(ge=0, le=2**31 - 1)]
+    mac_epoch: Annotated[int, Field(ge=0, le=MAX_EPOCH)]
+    epoch: Annotated[int, Field(ge=0, le=MAX_EPOCH)]
     battery_mv: _Small | None
     temperature_c: _Small | None
     rssi_dbm: _Small | None

@@ -71,6 +71,21 @@ def test_a_signed_payload_that_is_no_object_is_refused(body: bytes) -> None:
     assert refusal(signed(to_json(HEADER), body)) in ("bad_payload", "bad_envelope")
 
 
+def test_a_payload_beyond_what_a_small_lock_can_read_is_refused() -> None:
+    def with_member(text: str) -> str:
+        return refusal(signed(to_json(HEADER), f'{{"lock":"{LOCK}","x":{text}}}'.encode()))
+
+    assert with_member("[" * 15 + "1" + "]" * 15) == "opened"
+    assert with_member("[" * 16 + "1" + "]" * 16) == "bad_payload"
+    assert with_member("[" * 16 + "]" * 16) == "opened"
+    assert with_member("1" * 40) == with_member("-0." + "1" * 37) == "opened"
+    assert with_member("1" * 41) == with_member("-0." + "1" * 38) == "bad_payload"
+
+
+def test_spaces_in_a_header_are_no_reason_to_refuse_it() -> None:
+    assert refusal(signed(b" " * 300 + to_json(HEADER), BODY)) == "opened"
+
+
 def test_a_payload_that_names_another_lock_is_refused() -> None:
     assert refusal(signed(to_json(HEADER), to_json({"lock": "ffffffffffffffff"}))) == "foreign"
     assert refusal(signed(to_json(HEADER), to_json({}))) == "foreign"

@@ -88,3 +88,39 @@ def test_a_numeric_extra_that_could_be_a_code_is_not_kept_either() -> None:
         {"seq": 1, "at": 0, "clock_quality": "synced", "kind": "boot", "entered": 31415926, "boots": 3}
     )
     assert event.detail == {"boots": 3}
+
+
+def told(kind: str, **members: Any) -> dict[str, Any]:
+    return Event.model_validate(
+        {"seq": 1, "at": 0, "clock_quality": "synced", "kind": kind, **members}
+    ).detail
+
+
+def test_what_a_kind_tells_is_kept_whole_in_its_place() -> None:
+    lost = [12_345_678, 99_999_999]
+    assert told("door_lock_alarm", alarm="log_overflow", range=lost)["range"] == lost
+    step = {"from": 1_797_976_760, "to": 1_797_970_000}
+    assert told("time_changed", **step) == step
+    applied = {"version": 12_345_678, "digest": "0123456789" * 6 + "abcd"}
+    assert told("desired_applied", **applied) == applied
+
+
+@pytest.mark.parametrize(
+    ("kind", "members"),
+    [
+        ("boot", {"range": [1, 2]}),
+        ("boot", {"from": 12_345_678}),
+        ("lock_operation_error", {"digest": "0" * 64}),
+        ("door_lock_alarm", {"range": [2, 1]}),
+        ("door_lock_alarm", {"range": [1, 2, 3]}),
+        ("door_lock_alarm", {"range": [1, True]}),
+        ("door_lock_alarm", {"range": [1, 2**53]}),
+        ("door_lock_alarm", {"range": ["31415926", 2]}),
+        ("time_changed", {"from": "31415926"}),
+        ("desired_applied", {"digest": "31415926"}),
+    ],
+)
+def test_out_of_its_place_or_form_it_could_be_a_code_and_is_not_kept(
+    kind: str, members: dict[str, Any]
+) -> None:
+    assert told(kind, **members) == {}
