@@ -12,7 +12,7 @@ import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
 from booking.fleet.alarm_words import detail_in_words, words_of
-from booking.notices.mail import owe_mail
+from booking.notices import mail
 from booking.people.models import Account, Role
 from booking.places.access_points import facility_names, full_name
 from booking.places.catalogue import catalogue
@@ -49,7 +49,7 @@ def alarm_began(session: Session, *, alarm: AlarmTold, now: datetime) -> None:
     )
 
 
-def tell_due(session: Session, *, now: datetime, limit: int = 2000) -> int:
+def tell_due(session: Session, *, now: datetime, limit: int = 5000) -> int:
     """Gather what is due into mails to every manager; how many alarms have been told or are over."""
     rows = session.scalars(
         sa.select(Owed)
@@ -84,11 +84,15 @@ def _tell(
         waiting = [row for row in waiting if row.payload["alarm_id"] in near]
     if not waiting:
         return len(over)
-    until = _silent_until(session, municipality_id, kind, waiting, now=now)
-    for row in waiting:
-        row.done_at, row.due_at = (None, until) if until > now else (now, None)
-    if until > now:
+    until = _silent_until(session, municipality_id, kind, now=now)
+    if until is not None and until > now:
+        for row in waiting:
+            row.due_at = until
         return len(over)
+    if _is_gathering(kind, waiting, now=now):
+        return len(over)
+    for row in waiting:
+        row.done_at, row.due_at = now, None
     _owe_mails(session, municipality_id, kind, [alarms[row.payload["alarm_id"]] for row in waiting], now=now)
     return len(rows)
 
@@ -120,25 +124,29 @@ def _with_a_reservation_near(
 
 
 def _silent_until(
-    session: Session, municipality_id: int, kind: AlarmKind, rows: Sequence[Owed], *, now: datetime
-) -> datetime:
-    """When the next mail about this kind may leave."""
-    is_urgent = words_of(kind).is_urgent
-    until = now
+    session: Session, municipality_id: int, kind: AlarmKind, *, now: datetime
+) -> datetime | None:
+    """When the next mail about this kind may leave, after the one before."""
     told_at = session.scalar(
         sa.select(sa.func.max(Owed.created_at)).where(
             Owed.municipality_id == municipality_id,
-            Owed.kind == "mail",
+            Owed.kind == mail.KIND,
             Owed.key.startswith(f"{KIND}:{kind}:", autoescape=True),
+            Owed.created_at > now - SILENT_FOR,
         )
     )
-    if told_at is not None:
-        until = max(until, told_at + (_URGENT_SILENT_FOR if is_urgent else SILENT_FOR))
-    if not is_urgent or len(rows) > 1:
-        created = [row.created_at for row in rows]
-        gathered = min(max(created) + GATHERED_FOR, min(created) + _GATHERED_AT_MOST)
-        until = max(until, gathered)
-    return until
+    if told_at is None:
+        return None
+    found: datetime = told_at + (_URGENT_SILENT_FOR if words_of(kind).is_urgent else SILENT_FOR)
+    return found
+
+
+def _is_gathering(kind: AlarmKind, rows: Sequence[Owed], *, now: datetime) -> bool:
+    """Whether more of them may be on their way; a single urgent one does not wait."""
+    if words_of(kind).is_urgent and len(rows) == 1:
+        return False
+    created = [row.created_at for row in rows]
+    return now < min(max(created) + GATHERED_FOR, min(created) + _GATHERED_AT_MOST)
 
 
 def _owe_mails(
@@ -166,7 +174,7 @@ def _owe_mails(
     )
     words = words_of(kind)
     for account_id, address in managers:
-        owe_mail(
+        mail.owe_mail(
             session,
             municipality_id=municipality_id,
             to=address,
