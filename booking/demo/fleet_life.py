@@ -92,7 +92,10 @@ class Life:
             now = self._services.clock.now()
             point = self._points[int(jitter() * len(self._points))]
             starts, ends = BANDS_OF_EVENINGS[int(jitter() * len(BANDS_OF_EVENINGS))]
-            midnight = start_of_day(civil_day(now) + timedelta(days=1 + int(jitter() * 13)))
+            # Most of what is booked is near.
+            midnight = start_of_day(civil_day(now) + timedelta(days=int(jitter() * jitter() * 14)))
+            if midnight + timedelta(hours=starts) < now:
+                midnight += timedelta(days=1)
             holder = new_id(now)
             grants.issue(
                 session,

@@ -1,0 +1,119 @@
+"""`kaiho fleet` as it runs: real broker, real gateway, two hundred sleepy locks, days in seconds."""
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+import sqlalchemy as sa
+from click.testing import CliRunner
+
+from booking.app.cli import main
+from booking.demo.fleet_town import FleetTown, NotFresh, Sample, Wanted
+from booking.demo.ports import wait_until
+from core.database import Database
+from locks.models import EventLoss, Lock, LockEvent
+
+LOCKS = 200
+SPEED = 7200.0
+"""Two hours a second."""
+
+
+@contextmanager
+def running(folder: Path, wanted: Wanted) -> Iterator[FleetTown]:
+    town = FleetTown(folder, wanted)
+    try:
+        town.start()
+        yield town
+    finally:
+        town.stop()
+
+
+def wait(town: FleetTown, what: str, holds: Callable[[Sample], bool], *, within_s: float = 60) -> Sample:
+    """The first sample of which it holds."""
+    found: list[Sample] = []
+
+    def is_so() -> bool:
+        found.append(town.sample())
+        return holds(found[-1])
+
+    wait_until(is_so, f"{what} did not come", at_most_s=within_s, every_s=0.1)
+    return found[-1]
+
+
+def is_up_to_date(sample: Sample) -> bool:
+    counts = sample.server
+    return (counts.locks, counts.silent_yet, counts.behind) == (LOCKS, 0, 0)
+
+
+def test_a_fleet_lives_spreads_its_contacts_and_heals_after_an_outage(tmp_path: Path) -> None:
+    with running(tmp_path, Wanted(locks=LOCKS, speed=SPEED)) as town:
+        settled = wait(town, "two days", lambda sample: sample.town_s > 25 * 3600)
+        town.life.rest()
+        wait(town, "every lock at its newest version", is_up_to_date)
+
+        before = town.sample()
+        town.cut_broker()
+        wait(town, "failed contacts", lambda now: now.simulator["failed"] > before.simulator["failed"] + 20)
+        town.mend_broker()
+        begun = town.sample()
+        after = wait(
+            town,
+            "the herd's healing",
+            lambda now: (
+                is_up_to_date(now)
+                and now.simulator["reached"] >= begun.simulator["reached"] + LOCKS
+                and not now.server.lost
+            ),
+        )
+    assert settled.simulator["powered"] == LOCKS
+    assert after.simulator["broken"] == 0
+    assert after.simulator["refused"] == 0
+    assert after.booked > 50
+    assert after.simulator["openings"] > 0
+    hours = [settled.simulator["by_hour"].get(str(hour), 0) for hour in range(13, 25)]
+    assert min(hours) > 0, hours
+    assert max(hours) < LOCKS / 3, hours
+    database = Database(f"sqlite:///{tmp_path / 'fleet.sqlite3'}")
+    with database.reading() as session:
+        assert session.scalar(sa.select(sa.func.count()).select_from(EventLoss)) == 0
+        events, last = session.execute(
+            sa.select(sa.func.count(), sa.func.max(LockEvent.seq)).select_from(LockEvent)
+        ).one()
+        acked = session.scalar(sa.select(sa.func.sum(Lock.acked_seq)))
+    database.dispose()
+    assert events == acked
+    assert last < events
+
+
+def test_in_uncompressed_time_nobody_speaks(tmp_path: Path) -> None:
+    """The control: without the scaled clock the first of the locks is installed, and sleeps."""
+    with running(tmp_path, Wanted(locks=50, speed=1)) as town:
+        wait(town, "the first lock", lambda sample: sample.simulator["reached"] == 1)
+        now = wait(town, "three seconds more", lambda sample: sample.town_s > 3)
+    assert now.simulator["contacts"] == 1
+    assert now.server.locks == 1
+
+
+def test_a_database_in_use_is_left_alone(tmp_path: Path) -> None:
+    with running(tmp_path / "one", Wanted(locks=2, speed=600)):
+        pass
+    url = f"sqlite:///{tmp_path / 'one' / 'fleet.sqlite3'}"
+    again = FleetTown(tmp_path / "two", Wanted(locks=2, database_url=url))
+    with pytest.raises(NotFresh):
+        again.start()
+    again.stop()
+
+
+def test_the_command_runs_for_as_long_as_it_was_asked(tmp_path: Path) -> None:
+    told = CliRunner().invoke(
+        main,
+        [
+            *("fleet", "--locks", "10", "--speed", "20000", "--for", "18h"),
+            *("--outage", "2h", "--outage-at", "13h", "--port", "0", "--folder", str(tmp_path)),
+        ],
+    )
+    assert told.exit_code == 0, told.output
+    assert "10 台の電子錠が動いています" in told.output
+    assert "様子のページ  http://127.0.0.1:" in told.output
+    assert told.output.rstrip().endswith("町を休ませています…")
