@@ -11,6 +11,7 @@ from pathlib import Path
 from werkzeug.serving import make_server
 
 from firmware_sim.doors import Doors
+from firmware_sim.faults.plan import PLANS, plan_of
 from firmware_sim.keypad import create_app
 from firmware_sim.provision import BadDoorsFile
 
@@ -21,7 +22,7 @@ def main(arguments: list[str] | None = None) -> int:
     logging.basicConfig(level=logging.INFO, stream=sys.stderr, format="%(asctime)s %(levelname)s %(message)s")
     logging.getLogger("werkzeug").setLevel(logging.WARNING)
     host, _, port = asked.listen.rpartition(":")
-    doors = Doors(asked.doors, asked.state, asked.drift_ppm, asked.seed)
+    doors = Doors(asked.doors, asked.state, asked.drift_ppm, asked.seed, plan=plan_of(asked.faults))
     try:
         server = make_server(host, int(port), create_app(doors), threaded=True)
         doors.start()
@@ -58,6 +59,12 @@ def parser() -> argparse.ArgumentParser:
         "--listen", default="127.0.0.1:0", metavar="HOST:PORT", help="keypad pages; port 0 takes a free one"
     )
     found.add_argument("--drift-ppm", type=float, default=15.0, help="no clock drifts more than this")
+    found.add_argument(
+        "--faults",
+        default="none",
+        metavar="PLAN|SEED",
+        help=f"what goes wrong: {', '.join(PLANS)}; any other word is a seed that draws a mixture",
+    )
     found.add_argument("--seed", help="repeatable nonces and jitter; only for tests")
     return found
 

@@ -1,23 +1,23 @@
-"""What of a door is iron and not memory: where bolt, door and key are, the battery, the clock chip."""
+"""What of a door is iron and not memory: where bolt, door and key are, the cells, the clock chip."""
 
 import json
 from pathlib import Path
 
 from firmware_sim.clock import DriftingClock
-
-FRESH_MV = 6000
+from firmware_sim.energy import CAPACITY_C, Meter
 
 
 class Body:
     """Kept in a small file, because a bolt stays where it is when a process ends."""
 
-    def __init__(self, folder: Path, lock: str, clock: DriftingClock) -> None:
+    def __init__(self, folder: Path, lock: str, clock: DriftingClock, meter: Meter, key: str) -> None:
+        folder.mkdir(parents=True, exist_ok=True)
         self._file = folder / f"{lock}.body.json"
         self.clock = clock
+        self.meter = meter
         self.bolt = "locked"
         self.door = "closed"
-        self.key = "none"
-        self.battery_mv = FRESH_MV
+        self.key = key
         self.powered = True
         self.clock_kept = False
         self._load()
@@ -30,7 +30,7 @@ class Body:
         self.bolt = kept["bolt"]
         self.door = kept["door"]
         self.key = kept["key"]
-        self.battery_mv = kept["battery_mv"]
+        self.meter.renew(kept.get("drawn_c", 0.0) / CAPACITY_C)
         self.powered = kept["powered"]
         if kept["clock"] is not None:
             self.clock.resume(kept["clock"])
@@ -41,7 +41,7 @@ class Body:
             "bolt": self.bolt,
             "door": self.door,
             "key": self.key,
-            "battery_mv": self.battery_mv,
+            "drawn_c": self.meter.total_c,
             "powered": self.powered,
             "clock": self.clock.to_record() if self.clock_kept else None,
         }

@@ -7,7 +7,11 @@ from pathlib import Path
 from firmware_sim.clock import DriftingClock, ppm_of
 from firmware_sim.door import Door
 from firmware_sim.edge import mono_s
-from firmware_sim.provision import BadDoorsFile, read_doors
+from firmware_sim.faults.of_lock import Faults
+from firmware_sim.faults.plan import PLANS, Plan
+from firmware_sim.mqtt import MqttWire
+from firmware_sim.provision import BadDoorsFile, Provision, read_doors
+from firmware_sim.wire import WireMaker
 
 log = logging.getLogger("firmware_sim")
 
@@ -17,11 +21,22 @@ LOOK_AT_FILE_S = 1.0
 class Doors:
     """Doors join as the file grows; a changed address or password counts from the next contact."""
 
-    def __init__(self, doors_file: Path, folder: Path, drift_ppm: float, seed: str | None) -> None:
+    def __init__(
+        self,
+        doors_file: Path,
+        folder: Path,
+        drift_ppm: float,
+        seed: str | None,
+        *,
+        plan: Plan = PLANS["none"],
+        connect: WireMaker = MqttWire,
+    ) -> None:
         self._doors_file = doors_file
         self._folder = folder
         self._drift_ppm = drift_ppm
         self._seed = seed
+        self._plan = plan
+        self._connect = connect
         self._doors: dict[str, Door] = {}
         self._seen: tuple[int, int] | None = None
         self._look_at = 0.0
@@ -66,11 +81,25 @@ class Doors:
             due = [door.wake_at for door in self.in_order() if door.wake_at is not None]
             self._alarm.wait(max(0.0, min([self._look_at, *due]) - mono_s()))
 
+    def _make(self, provision: Provision) -> Door:
+        faults = Faults(self._plan, provision.lock)
+        own_ppm = ppm_of(provision.lock, self._drift_ppm)
+        clock = DriftingClock(own_ppm, ppm_at=lambda unix_s: faults.ppm_at(unix_s, own_ppm))
+        return Door(
+            provision,
+            self._folder,
+            clock,
+            self._seed,
+            self._alarm.set,
+            faults=faults,
+            connect=self._connect,
+        )
+
     def _tick(self, door: Door) -> None:
         try:
             door.tick()
         except Exception:
-            door.wake_at = None
+            door.sleep_on()
             log.exception("door.tick_failed lock=%s", door.provision.lock)
 
     def _look_again(self) -> None:
@@ -92,8 +121,7 @@ class Doors:
         for provision in read_doors(self._doors_file):
             known = self._doors.get(provision.lock)
             if known is None:
-                clock = DriftingClock(ppm_of(provision.lock, self._drift_ppm))
-                door = Door(provision, self._folder, clock, self._seed, self._alarm.set)
+                door = self._make(provision)
                 self._doors[provision.lock] = door
                 log.info("door.joined lock=%s", provision.lock)
                 door.start()

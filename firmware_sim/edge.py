@@ -14,6 +14,16 @@ def unix_ms() -> int:
     return time.time_ns() // 1_000_000
 
 
+class Host:
+    """The machine's time; a test has another host, whose time it moves itself."""
+
+    def mono_s(self) -> float:
+        return mono_s()
+
+    def unix_ms(self) -> int:
+        return unix_ms()
+
+
 def entropy(seed: str | None, lock: str, image: bytes) -> bytes:
     """32 bytes for a lock's start: the machine's own, or repeatable from a seed and what its flash held."""
     if seed is None:

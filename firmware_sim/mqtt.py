@@ -2,7 +2,6 @@
 
 import ssl
 import threading
-from collections.abc import Callable
 
 import paho.mqtt.client as paho
 from paho.mqtt.enums import CallbackAPIVersion
@@ -11,6 +10,7 @@ from paho.mqtt.reasoncodes import ReasonCode
 
 from firmware_sim.core.stimuli import Connected, ConnectFailed, Disconnected, Received, Stimulus, Subscribed
 from firmware_sim.provision import Provision
+from firmware_sim.wire import Tell
 
 CONNECT_S = 5
 KEEPALIVE_S = 30
@@ -18,10 +18,10 @@ NO_CHECK_TIME = 0x200000
 """OpenSSL's X509_V_FLAG_NO_CHECK_TIME: chain and name are checked, dates are not."""
 
 
-class Wire:
+class MqttWire:
     """Reports what happens as stimuli, and nothing more once it was closed."""
 
-    def __init__(self, door: Provision, tell: Callable[["Wire", Stimulus], None], clock_known: bool) -> None:
+    def __init__(self, door: Provision, tell: Tell, clock_known: bool) -> None:
         self._door = door
         self._tell = tell
         self._clock_known = clock_known

@@ -29,6 +29,8 @@ class Provision:
     broker: Broker
     username: str
     password: str
+    has_key: bool = False
+    """Whether it is a key box."""
 
     def __repr__(self) -> str:
         return f"Provision({self.lock})"
@@ -69,6 +71,7 @@ def _read_door(entry: object, index: int) -> Provision:
             ),
             username=str(entry["username"]),
             password=str(entry["password"]),
+            has_key=entry.get("kind") == "key_box",
         )
     except (KeyError, TypeError, ValueError, AttributeError):
         raise BadDoorsFile(f"entry {index} lacks something or has it wrong") from None

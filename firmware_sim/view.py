@@ -39,6 +39,9 @@ class DoorView(TypedDict):
     door: str
     key: str
     battery_mv: int
+    drawn_mah: float
+    temperature_c: int
+    faults: str
     operating_mode: str
     applied: int
     result: str
@@ -74,7 +77,10 @@ def view(door: Door) -> DoorView:
             "bolt": door.body.bolt,
             "door": door.body.door,
             "key": door.body.key,
-            "battery_mv": door.body.battery_mv,
+            "battery_mv": door.battery_mv(),
+            "drawn_mah": round(door.meter.total_c / 3.6, 3),
+            "temperature_c": round(door.temperature_c()),
+            "faults": door.faults.plan.name,
             "operating_mode": state.operating_mode(),
             "applied": state.desired.version,
             "result": state.result,

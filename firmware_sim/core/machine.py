@@ -58,7 +58,6 @@ def power_up(turn: Turn, stimulus: PowerUp) -> None:
     state.bolt = stimulus.bolt
     state.door = stimulus.door
     state.key = stimulus.key
-    state.battery_mv = stimulus.battery_mv
     state.flash_room = stimulus.flash_room
     state.bucket.anchor = turn.mono
     turn.log("boot", {"boot": state.boot})
@@ -73,6 +72,8 @@ def power_up(turn: Turn, stimulus: PowerUp) -> None:
     bolt.apply_mode(turn)
     if stimulus.door == "open":
         turn.after("ajar", state.desired.config.door_ajar)
+    # Before the hello of the start, so that it tells of weak cells.
+    bolt.battery_measured(turn, stimulus.battery_mv)
     contact.start(turn, "boot")
 
 

@@ -11,6 +11,7 @@ from firmware_sim.clock import DriftingClock
 from firmware_sim.door import Door
 from firmware_sim.provision import Broker, Provision
 from firmware_sim.view import view
+from tests.unit.firmware_sim.yard import Yard
 
 LOCK = "00112233445566ff"
 
@@ -21,7 +22,7 @@ def make_door(tmp_path: Path) -> Callable[[], Door]:
         nowhere = Broker("127.0.0.1", 1, False, None)
         provision = Provision(LOCK, "見本", bytes(32), bytes(32), nowhere, LOCK, "x")
         door = Door(provision, tmp_path, DriftingClock(0), "seed", lambda: None)
-        door.network_up = False
+        door.set_network(False)
         return door
 
     return make
@@ -53,23 +54,24 @@ def test_a_battery_that_was_pulled_stays_out_through_a_restart(make_door: Callab
 
 
 def test_flash_that_cannot_be_written_resets_the_lock_and_never_kills_it(
-    make_door: Callable[[], Door], monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    door = make_door()
+    yard = Yard(tmp_path)
+    door = yard.door
     door.start()
 
     def full(*_: object) -> None:
         raise OSError(28, "No space left on device")
 
     with monkeypatch.context() as patch:
-        patch.setattr(flash, "store", full)
+        patch.setattr(flash.FileMedium, "write", full)
         door.move_door(True)
         resets = [view(door)["display"]["message"]]
-        door.tick()
+        yard.advance(11)
         resets.append(view(door)["display"]["message"])
     assert resets == ["dark", "dark"]
     assert door.wake_at is not None
-    door.tick()
+    yard.advance(11)
     assert view(door)["display"]["message"] == "ready"
     assert view(door)["boot"] == 2
 
