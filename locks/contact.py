@@ -110,7 +110,9 @@ def accept(
     lost = event_log.acknowledge(session, lock, hello, now=now)
     watching.watch_state(session, callbacks, lock, hello, lost_events=lost, now=now)
     _note_state(session, lock, hello, now)
-    _note_applied(session, callbacks, lock, hello, now=now)
+    # Held until the answer: the newest version is asked for again then, and is mostly this one.
+    applied = session.get(DesiredVersion, (lock.id, hello.applied))
+    _note_applied(session, callbacks, lock, hello, applied, now=now)
     commissioning.advance(session, lock, hello, now=now)
     callbacks.lock_state_changed(session, lock_id=lock.id, access_point_id=lock.access_point_id, now=now)
     session.flush()
@@ -138,11 +140,18 @@ def _note_state(session: Session, lock: Lock, hello: Hello, now: datetime) -> No
     lock.bolt, lock.door, lock.key_state = hello.bolt, hello.door, hello.key
 
 
-def _note_applied(session: Session, callbacks: Callbacks, lock: Lock, hello: Hello, *, now: datetime) -> None:
+def _note_applied(
+    session: Session,
+    callbacks: Callbacks,
+    lock: Lock,
+    hello: Hello,
+    applied: DesiredVersion | None,
+    *,
+    now: datetime,
+) -> None:
     """Move the applied version on where the lock proves it; a lock ahead of us gets a version above its
     own. With a new code epoch the codes of everybody who may open it are other ones from here on.
     """
-    applied = session.get(DesiredVersion, (lock.id, hello.applied))
     is_ours = applied is not None and applied.digest == hello.digest
     if hello.applied > lock.desired_version or (hello.applied == lock.desired_version and not is_ours):
         if hello.applied:
