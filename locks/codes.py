@@ -30,9 +30,13 @@ def counter_of(granule: int, length: int, lane: int, rev: int) -> int:
 
 def code_of(code_key: bytes, granule: int, length: int, lane: int, rev: int) -> str:
     """The eight digits, leading zeros kept."""
+    return hotp(code_key, counter_of(granule, length, lane, rev))
+
+
+def hotp(code_key: bytes, counter: int) -> str:
+    """RFC 4226 over HMAC-SHA-256: eight digits, leading zeros kept."""
     secret = base64.b32encode(code_key).decode()
-    generator = pyotp.HOTP(secret, digits=8, digest=hashlib.sha256)
-    return str(generator.at(counter_of(granule, length, lane, rev)))
+    return str(pyotp.HOTP(secret, digits=8, digest=hashlib.sha256).at(counter))
 
 
 def is_weak(code: str) -> bool:

@@ -40,8 +40,8 @@ class Opened:
 def seal(octets: bytes, *, key: bytes, lock: str, direction: str, mac_epoch: int, typ: str) -> str:
     """Sign payload octets as they are."""
     header = {"alg": "HS256", "kid": f"{lock}:{direction}:{mac_epoch}", "typ": typ}
-    signed = f"{_encode(to_json(header))}.{_encode(octets)}"
-    return f"{signed}.{_encode(hmac.digest(key, signed.encode(), 'sha256'))}"
+    signed = f"{encode(to_json(header))}.{encode(octets)}"
+    return f"{signed}.{encode(hmac.digest(key, signed.encode(), 'sha256'))}"
 
 
 def open_envelope(
@@ -56,14 +56,14 @@ def open_envelope(
     if len(message) > MAX_BYTES:
         raise BadMessage("too_large")
     head, body, signature = _three_parts(message)
-    mac_epoch = _checked_header(_decode(head), lock=lock, direction=direction, typ=typ)
+    mac_epoch = _checked_header(decode(head), lock=lock, direction=direction, typ=typ)
     key = keys.get(mac_epoch)
     if key is None:
         raise BadMessage("bad_envelope", "an epoch that is not open")
     expected = hmac.digest(key, f"{head}.{body}".encode(), "sha256")
-    if not hmac.compare_digest(expected, _decode(signature)):
+    if not hmac.compare_digest(expected, decode(signature)):
         raise BadMessage("bad_envelope", "the signature does not hold")
-    octets = _decode(body)
+    octets = decode(body)
     claims = _json_object(octets, "bad_payload")
     if claims.get("lock") != lock:
         raise BadMessage("foreign")
@@ -152,18 +152,24 @@ def _no_constant(name: str) -> NoReturn:
     raise ValueError(name)
 
 
-def _encode(octets: bytes) -> str:
+def encode(octets: bytes) -> str:
+    """base64url without padding."""
     return base64.urlsafe_b64encode(octets).rstrip(b"=").decode()
 
 
-def _decode(text: str) -> bytes:
+def decode(text: str) -> bytes:
+    """The octets of base64url without padding, in its one spelling.
+
+    Raises:
+        BadMessage: it is anything else.
+    """
     if not _B64.match(text):
         raise BadMessage("bad_envelope", "not base64url")
     try:
         octets = base64.urlsafe_b64decode(text + "=" * (-len(text) % 4))
     except binascii.Error:
         raise BadMessage("bad_envelope", "not base64url")
-    if _encode(octets) != text:
+    if encode(octets) != text:
         # Two texts for the same octets would be two messages with one meaning.
         raise BadMessage("bad_envelope", "not canonical base64url")
     return octets

@@ -2,7 +2,7 @@
 
 import pytest
 
-from firmware_sim.core.primitives import code_of, counter_of, equal, hkdf, hmac_sha256, is_weak, truncate
+from firmware_sim.core.primitives import code_of, counter_of, equal, hmac_sha256, is_weak
 
 
 @pytest.mark.parametrize(
@@ -18,27 +18,6 @@ from firmware_sim.core.primitives import code_of, counter_of, equal, hkdf, hmac_
 )
 def test_hmac_gives_the_examples_of_rfc_4231(key: str, data: bytes, mac: str) -> None:
     assert hmac_sha256(bytes.fromhex(key), data).hex() == mac
-
-
-def test_hkdf_gives_the_examples_of_rfc_5869() -> None:
-    secret = bytes.fromhex("0b" * 22)
-    salt, info = bytes(range(13)), bytes(range(0xF0, 0xFA))
-    assert hkdf(secret, info, salt, 42).hex() == (
-        "3cb25f25faacd57a90434f64d0362f2a2d2d0a90cf1a5a4c5db02d56ecc4c5bf34007208d5b887185865"
-    )
-    assert hkdf(secret, b"", b"", 42).hex() == (
-        "8da4e775a563c18f715f802a063c5a31b8a11f5c5ee1879ec3454e5f3c738d2d9d201395faa4b61a96c8"
-    )
-
-
-def test_truncation_gives_the_example_of_rfc_4226() -> None:
-    assert truncate(bytes.fromhex("1f8698690e02ca16618550ef7f19da8e945b555a"), 6) == "872921"
-
-
-def test_a_code_is_the_hotp_of_rfc_6238_with_sha_256() -> None:
-    key = b"12345678901234567890123456789012"
-    assert truncate(hmac_sha256(key, bytes(7) + b"\x01"), 8) == "46119246"
-    assert truncate(hmac_sha256(key, bytes(4) + (0x23523EC).to_bytes(4, "big")), 8) == "68084774"
 
 
 def test_leading_zeros_of_a_code_are_kept() -> None:
