@@ -3,7 +3,7 @@
 import hashlib
 import json
 from collections.abc import Mapping
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any
 
 import sqlalchemy as sa
@@ -19,7 +19,10 @@ class AuditEntry(Base):
     """One act. `number` has no gaps within a municipality; `digest` covers the entry and the one before."""
 
     __tablename__ = "audit_entry"
-    __table_args__ = (sa.UniqueConstraint("municipality_id", "number"),)
+    __table_args__ = (
+        sa.UniqueConstraint("municipality_id", "number"),
+        sa.Index("ix_audit_entry_municipality_id_subject", "municipality_id", "subject"),
+    )
 
     id: Mapped[int] = mapped_column(BigKey, primary_key=True)
     municipality_id: Mapped[int]
@@ -77,6 +80,18 @@ def record(
     session.flush()
 
 
+def acts_on(session: Session, *, municipality_id: int, subject: str, limit: int) -> list[AuditEntry]:
+    """What was done to one thing, newest first."""
+    return list(
+        session.scalars(
+            sa.select(AuditEntry)
+            .where(AuditEntry.municipality_id == municipality_id, AuditEntry.subject == subject)
+            .order_by(AuditEntry.number.desc())
+            .limit(limit)
+        )
+    )
+
+
 def first_broken(session: Session, municipality_id: int) -> int | None:
     """The number of the first entry that does not follow from those before, or None where the chain holds."""
     before, number = _FIRST, 0
@@ -108,7 +123,7 @@ def _digest(before: str, entry: AuditEntry) -> str:
         before,
         entry.municipality_id,
         entry.number,
-        entry.at.isoformat(),
+        entry.at.astimezone(UTC).isoformat(),
         entry.actor,
         entry.act,
         entry.subject,

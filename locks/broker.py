@@ -8,6 +8,7 @@ import binascii
 import hashlib
 import hmac
 import os
+import tempfile
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -80,9 +81,11 @@ def _present_hashes(path: Path) -> dict[str, str]:
 def _replace(path: Path, text: str) -> bool:
     if path.exists() and path.read_text(encoding="utf-8") == text:
         return False
-    fresh = path.with_suffix(".new")
-    descriptor = os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o640)
+    # A name of its own: the web process and the worker may write at the same time.
+    descriptor, name = tempfile.mkstemp(prefix=path.name, suffix=".new", dir=path.parent)
+    fresh = Path(name)
     with os.fdopen(descriptor, "w", encoding="utf-8") as file:
+        os.fchmod(descriptor, 0o640)
         file.write(text)
         file.flush()
         os.fsync(file.fileno())

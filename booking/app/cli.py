@@ -15,6 +15,7 @@ from pydantic import ValidationError
 from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 
 from booking.app.fleet_cli import fleet
+from booking.app.lock_cli import lock
 from booking.app.services import Services
 from core import logs
 from core.clock import SystemClock
@@ -115,8 +116,11 @@ def _address_or_none(
     type=click.Path(exists=True, dir_okay=False, path_type=Path),
     help="File of KAIHO_* settings (NAME=value a line), as a running demo writes it to var/demo/environment.",
 )
-def main(environment: Path | None) -> None:  # noqa: ARG001  # read by `_settings`, from any command
+@click.pass_context
+def main(context: click.Context, environment: Path | None) -> None:  # noqa: ARG001  # read by `_settings`
     """Kaihō: 学校開放の予約・支払い・解錠."""
+    # For the groups that live in files of their own.
+    context.obj = _services
     logs.configure()
 
 
@@ -156,25 +160,6 @@ def access_points(as_json: bool) -> None:
 
     names = access_point_names(_services())
     click.echo(json.dumps(names, ensure_ascii=False) if as_json else "\n".join(names))
-
-
-@main.group()
-def lock() -> None:
-    """Locks on doors."""
-
-
-@lock.command("add")
-@click.option("--access-point", help="Name of the access point it is mounted on (see `kaiho access-points`).")
-@click.option("--facility", help="Name of a school whose gym has no access point yet.")
-@click.option("--json", "as_json", is_flag=True)
-def lock_add(access_point: str | None, facility: str | None, as_json: bool) -> None:
-    """Make a lock and show once what its installer types in."""
-    from booking.app.installing import install
-
-    if (access_point is None) == (facility is None):
-        raise click.UsageError("give --access-point or --facility")
-    shown = install(_services(), access_point=access_point, facility=facility).as_json()
-    click.echo(json.dumps(shown) if as_json else "\n".join(f"{key}: {value}" for key, value in shown.items()))
 
 
 @main.command("broker-files")
@@ -305,6 +290,7 @@ def demo(tour: bool, port: int, listen: str, folder: Path) -> None:
 
 
 main.add_command(fleet)
+main.add_command(lock)
 
 
 if __name__ == "__main__":

@@ -12,9 +12,12 @@ from sqlalchemy.orm import Session
 from booking.app.services import Services
 from booking.places.doors import fit_gym
 from core.errors import Refused
+from core.settings import Settings
+from locks import life
 from locks.broker import write_broker_files
-from locks.installation import add_lock
-from locks.models import AccessPoint
+from locks.installation import Installation, add_lock
+from locks.models import AccessPoint, Lock, LockState, Transport
+from locks.portrait import living_at
 
 
 class NoSuchAccessPoint(Refused):
@@ -22,6 +25,13 @@ class NoSuchAccessPoint(Refused):
 
     code = "no_such_access_point"
     sentence = "その名前の電子錠・キーボックスはありません。"
+
+
+class NoSuchLock(Refused):
+    """No lock of this municipality has that id, and no access point of that name has one."""
+
+    code = "no_such_lock"
+    sentence = "その番号の電子錠、またはその名前の扉の電子錠はありません。"
 
 
 @dataclass(frozen=True, slots=True, repr=False)
@@ -32,8 +42,14 @@ class Shown:
     root: str
     code_root: str
     broker: dict[str, str | int | bool]
+    """`host`, `port`, `tls`; with TLS also `ca_pem`, the certificate by which the lock knows it."""
     username: str
     password: str
+    sync: str
+    """Where a lock without MQTT speaks."""
+
+    def __repr__(self) -> str:
+        return f"Shown(lock={self.lock!r})"
 
     def as_json(self) -> dict[str, object]:
         """Field by field, in the order of the installer's sheet."""
@@ -53,7 +69,14 @@ def access_point_names(services: Services) -> list[str]:
         )
 
 
-def install(services: Services, *, access_point: str | None = None, facility: str | None = None) -> Shown:
+def install(
+    services: Services,
+    *,
+    access_point: str | None = None,
+    facility: str | None = None,
+    transport: Transport = Transport.MQTT,
+    actor: str = "operator",
+) -> Shown:
     """A new lock on an access point (by its name) or on a facility's gym, known to the broker on return.
 
     Raises:
@@ -62,25 +85,79 @@ def install(services: Services, *, access_point: str | None = None, facility: st
         locks.errors.AlreadyFitted: there is a lock already.
         OSError: the broker's files cannot be written; no lock was made.
     """
-    settings, municipality_id, now = services.settings, services.municipality_id, services.clock.now()
+    municipality_id, now = services.municipality_id, services.clock.now()
     # Where the files cannot be written, no lock is made: nobody would ever see its secrets.
     write_for_broker(services)
     with services.database.transaction() as session:
         if facility is not None:
             found = fit_gym(session, municipality_id=municipality_id, facility_name=facility, now=now)
         else:
-            found = _called(session, municipality_id, access_point or "")
-        made = add_lock(session, services.keyring, access_point_id=found, now=now)
+            found = access_point_called(session, municipality_id, access_point or "")
+        made = add_lock(
+            session, services.keyring, access_point_id=found, transport=transport, actor=actor, now=now
+        )
     write_for_broker(services)
+    return shown_once(services.settings, made)
+
+
+def replace_lock(services: Services, lock_id: str, *, actor: str, reason: str = "") -> Shown:
+    """The successor of a lock, known to the broker on return; the old one has no way in any more.
+
+    Raises:
+        NotThere, LockIsDead, VendorKeepsIt: see `locks.life.replace`.
+        OSError: the broker's files cannot be written; nothing was changed.
+    """
+    write_for_broker(services)
+    with services.database.transaction() as session:
+        made = life.replace(
+            session,
+            services.keyring,
+            services.lock_callbacks,
+            lock_id=lock_id,
+            actor=actor,
+            reason=reason,
+            now=services.clock.now(),
+        )
+    write_for_broker(services)
+    return shown_once(services.settings, made)
+
+
+def shown_once(settings: Settings, made: Installation) -> Shown:
+    """What goes onto the installer's screen, and nowhere else."""
     broker: dict[str, str | int | bool] = {
         "host": settings.mqtt_host,
         "port": settings.mqtt_port,
         "tls": settings.mqtt_tls_ca is not None,
     }
-    return Shown(made.lock, made.root.hex(), made.code_root.hex(), broker, made.username, made.password)
+    if settings.mqtt_tls_ca is not None:
+        broker["ca_pem"] = settings.mqtt_tls_ca.read_text(encoding="ascii")
+    sync = f"{settings.base_url.rstrip('/')}/locks/v1/{made.lock}/sync"
+    return Shown(made.lock, made.root.hex(), made.code_root.hex(), broker, made.username, made.password, sync)
 
 
-def _called(session: Session, municipality_id: int, name: str) -> int:
+def lock_called(services: Services, name: str) -> str:
+    """The id of the lock with this id, or of the living one on the access point of this name.
+
+    Raises:
+        NoSuchLock: there is none in this municipality.
+    """
+    municipality_id = services.municipality_id
+    with services.database.reading() as session:
+        lock = session.get(Lock, name)
+        if lock is not None and lock.municipality_id == municipality_id:
+            return lock.id
+        found = living_at(session, municipality_id=municipality_id, access_point_name=name)
+    if found is None:
+        raise NoSuchLock(name)
+    return found
+
+
+def access_point_called(session: Session, municipality_id: int, name: str) -> int:
+    """The id of the access point of this name.
+
+    Raises:
+        NoSuchAccessPoint: nothing is called that.
+    """
     found = session.scalar(
         sa.select(AccessPoint.id).where(
             AccessPoint.municipality_id == municipality_id, AccessPoint.name == name
@@ -100,6 +177,35 @@ def write_for_broker(services: Services) -> bool:
     if changed:
         tell_mosquitto(settings.broker_dir)
     return changed
+
+
+class BrokerUsers:
+    """Keeps the broker's users those of the living locks, whoever changed which of them lives."""
+
+    def __init__(self, services: Services) -> None:
+        self._services = services
+        self._seen: tuple[object, ...] | None = None
+
+    def follow(self) -> int:
+        """Write the files where a lock was born or died since the last call: 1 where they changed, else 0.
+
+        Raises:
+            OSError: they cannot be written; the next call tries again.
+        """
+        with self._services.database.reading() as session:
+            seen = tuple(session.execute(_BIRTHS_AND_DEATHS).one())
+        if seen == self._seen:
+            return 0
+        changed = write_for_broker(self._services)
+        self._seen = seen
+        return int(changed)
+
+
+_BIRTHS_AND_DEATHS = sa.select(
+    sa.func.count().filter(Lock.state != LockState.DEAD),
+    sa.func.max(Lock.added_at),
+    sa.func.max(Lock.dead_at),
+)
 
 
 def tell_mosquitto(folder: Path) -> None:

@@ -12,6 +12,7 @@ import structlog
 from apscheduler.schedulers.background import BackgroundScheduler
 from prometheus_client import Counter, Histogram
 
+from booking.app.installing import BrokerUsers
 from booking.app.services import Services
 from booking.notices import lock_alarms, sender
 from booking.notices.sender import Mailer
@@ -50,6 +51,7 @@ class Worker:
     ) -> None:
         self._services = services
         self._mailer = mailer
+        self._broker_users = BrokerUsers(services)
         self._renewed_every_s = renewed_every_s
         self._holder = new_token()[:16]
         self._is_leader = threading.Event()
@@ -74,6 +76,7 @@ class Worker:
             "poll_refunds": (5, lambda: loops.poll_refunds(*outside)),
             "mail": (1, lambda: sender.send_due(given.database, self._mailer, given.clock)),
             "horizons": (600, self._horizons),
+            "broker_users": (5, self._broker_users.follow),
             "lock_alarms": (60, self._lock_alarms),
             "lock_alarm_mails": (30, self._lock_alarm_mails),
             "emergency_codes": (60, self._emergency_codes),

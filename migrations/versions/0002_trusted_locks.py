@@ -243,6 +243,10 @@ def upgrade() -> None:
 
     op.add_column("access_grant", sa.Column("restores", sa.Integer(), server_default="0", nullable=False))
 
+    op.create_index(
+        "ix_audit_entry_municipality_id_subject", "audit_entry", ["municipality_id", "subject"], unique=False
+    )
+
     op.add_column("code_group", sa.Column("restores", sa.Integer(), server_default="0", nullable=False))
 
     op.add_column("lock", sa.Column("placed_at", sa.DateTime(timezone=True), nullable=True))
@@ -303,6 +307,8 @@ def downgrade() -> None:
     op.drop_column("lock", "placed_at")
 
     op.drop_column("code_group", "restores")
+
+    op.drop_index("ix_audit_entry_municipality_id_subject", table_name="audit_entry")
 
     op.drop_column("access_grant", "restores")
 

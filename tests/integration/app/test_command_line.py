@@ -93,10 +93,11 @@ def test_a_lock_is_shown_once_with_everything_that_its_installer_types_in(line: 
     line.plant()
     name = line.ok("access-points").splitlines()[0]
     shown = line.add_lock("--access-point", name)
-    assert list(shown) == ["lock", "root", "code_root", "broker", "username", "password"]
+    assert list(shown) == ["lock", "root", "code_root", "broker", "username", "password", "sync"]
     assert [len(shown[field]) for field in ("lock", "root", "code_root")] == [16, 64, 64]
     assert shown["username"] == shown["lock"]
     assert shown["broker"] == {"host": "127.0.0.1", "port": 8883, "tls": False}
+    assert shown["sync"] == f"http://127.0.0.1:8000/locks/v1/{shown['lock']}/sync"
     passwords = line.broker_dir / "passwords"
     assert shown["lock"] in passwords.read_text()
     assert stat.S_IMODE(passwords.stat().st_mode) & 0o007 == 0
