@@ -107,8 +107,12 @@ class MqttWire:
 
 
 def tls_context(ca: str | None, clock_known: bool) -> ssl.SSLContext:
-    """Chain and name are always checked; dates only by a lock that knows the time."""
-    context = ssl.create_default_context(cafile=ca)
+    """Chain and name are always checked; dates only by a lock that knows the time.
+
+    `ca`: the authorities it pins, as PEM text or as a file's path; None for those of the machine.
+    """
+    is_text = ca is not None and ca.startswith("-----BEGIN")
+    context = ssl.create_default_context(cadata=ca) if is_text else ssl.create_default_context(cafile=ca)
     if not clock_known:
         context.verify_flags |= ssl.VerifyFlags(NO_CHECK_TIME)
     return context

@@ -67,7 +67,10 @@ def _read_door(entry: object, index: int) -> Provision:
             root=bytes.fromhex(entry["root"]),
             code_root=bytes.fromhex(entry["code_root"]),
             broker=Broker(
-                str(broker["host"]), int(broker["port"]), bool(broker.get("tls", False)), broker.get("ca")
+                str(broker["host"]),
+                int(broker["port"]),
+                bool(broker.get("tls", False)),
+                broker.get("ca_pem") or broker.get("ca"),
             ),
             username=str(entry["username"]),
             password=str(entry["password"]),
