@@ -3,7 +3,8 @@ sent.
 """
 
 import hashlib
-from collections.abc import Sequence
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -18,11 +19,12 @@ from locks.callbacks import Callbacks
 from locks.codes import MAX_LENGTH
 from locks.envelope import DESIRED, seal, to_json
 from locks.keys import keyring_of, lock_binding, subkey
-from locks.lists import GrantRow, Lists, fitted, sellable_entries
+from locks.lists import GrantRow, Lists, fitted, floors_of, sellable_entries
 from locks.margins import config_of, late_s
 from locks.models import AccessPoint, CodeGroup, CodeGroupLane, DesiredVersion, Grant, Lock, LockState
 from locks.modes import orders
 from locks.modes.orders import Mode
+from locks.revs import floor_of_live, next_rev
 from locks.staff import verifiers
 from locks.versions import bump, bump_access_points
 
@@ -76,12 +78,16 @@ def build(
 
 def locked_row(session: Session, lock_id: str) -> Lock:
     """The lock's row, held until the transaction ends, as it is now."""
-    return session.scalars(
-        sa.select(Lock)
-        .where(Lock.id == lock_id)
-        .with_for_update(key_share=True)
-        .execution_options(populate_existing=True)
-    ).one()
+    return session.scalars(_LOCKED, {"lock": lock_id}).one()
+
+
+_LOCKED = (
+    sa.select(Lock)
+    .where(Lock.id == sa.bindparam("lock"))
+    .with_for_update(key_share=True)
+    .execution_options(populate_existing=True)
+)
+"""Made once: making it costs a hello more than running it."""
 
 
 def seal_desired(keyring: Keyring, lock: Lock, payload: bytes, *, mac_epoch: int) -> str:
@@ -145,37 +151,59 @@ def lists_now(session: Session, callbacks: Callbacks, point: AccessPoint, *, now
     horizon = granule_of(start_of_day(civil_day(now) + timedelta(days=HORIZON_DAYS + 1)))
     grants_until = granule_of(now + LEASE)
     mode, _ = orders.mode_of(session, point.id, now)
-    grants, floors = _rights(session, point.id, late=late, until=max(horizon, grants_until), now=now)
+    restores = session.get_one(CodeGroup, point.code_group_id).restores
+    rights = _rights(session, point.id, restores, late=late, until=max(horizon, grants_until), now=now)
     return Lists(
         horizon=horizon,
         grants_until=grants_until,
         starts={}
         if mode is Mode.VACATION
         else _starts(session, callbacks, point, horizon=horizon, late=late, now=now),
-        grants=tuple(sorted(grant for grant in grants if grant[0] < grants_until)),
-        floors=floors,
+        grants=tuple(sorted(grant for grant in rights.grants if grant[0] < grants_until)),
+        floors=rights.floors,
+        fresh_floor=next_rev((), restores),
+        known=rights.known if restores else frozenset(),
     )
+
+
+@dataclass(frozen=True, slots=True)
+class _Rights:
+    grants: tuple[GrantRow, ...]
+    floors: Mapping[tuple[int, int], int]
+    known: frozenset[tuple[int, int]]
+    """(granule, lane) of every grant there is or was."""
 
 
 def _rights(
-    session: Session, access_point_id: int, *, late: int, until: int, now: datetime
-) -> tuple[list[GrantRow], dict[tuple[int, int], int]]:
+    session: Session, access_point_id: int, restores: int, *, late: int, until: int, now: datetime
+) -> _Rights:
     seconds = int(now.timestamp())
     oldest = (seconds - late) // GRANULE_S - MAX_LENGTH
     rows = session.execute(
-        sa.select(Grant.granule, Grant.length, Grant.lane, Grant.rev, Grant.withdrawn_at).where(
-            Grant.access_point_id == access_point_id, Grant.granule >= oldest, Grant.granule < until
-        )
+        sa.select(
+            Grant.granule, Grant.length, Grant.lane, Grant.rev, Grant.restores, Grant.withdrawn_at
+        ).where(Grant.access_point_id == access_point_id, Grant.granule >= oldest, Grant.granule < until)
     )
     grants: list[GrantRow] = []
-    floors: dict[tuple[int, int], int] = {}
-    for granule, length, lane, rev, withdrawn_at in rows:
-        if withdrawn_at is None:
-            if (granule + length) * GRANULE_S + late >= seconds:
-                grants.append((granule, length, lane, rev))
-        elif (granule + MAX_LENGTH) * GRANULE_S + late >= seconds:
-            floors[granule, lane] = max(floors.get((granule, lane), 0), rev + 1)
-    return grants, floors
+    withdrawn: dict[tuple[int, int], list[tuple[int, int]]] = defaultdict(list)
+    live: dict[tuple[int, int], list[int]] = defaultdict(list)
+    for granule, length, lane, rev, known, withdrawn_at in rows:
+        if withdrawn_at is not None:
+            withdrawn[granule, lane].append((rev, known))
+            continue
+        live[granule, lane].append(known)
+        if (granule + length) * GRANULE_S + late >= seconds:
+            grants.append((granule, length, lane, rev))
+    floors = {start: next_rev(used, restores) for start, used in withdrawn.items() if start not in live} | {
+        start: floor_of_live((rev for rev, _ in withdrawn.get(start, ())), known)
+        for start, known in live.items()
+    }
+    in_force = {
+        start: floor
+        for start, floor in floors.items()
+        if floor and (start[0] + MAX_LENGTH) * GRANULE_S + late >= seconds
+    }
+    return _Rights(tuple(grants), in_force, frozenset(withdrawn) | frozenset(live))
 
 
 def _starts(
@@ -219,7 +247,7 @@ def _payload(lock: Lock, settings: dict[str, object], lists: Lists, now: datetim
         "horizon": lists.horizon,
         "sellable": sellable_entries(lists.starts),
         "grants": [list(grant) for grant in lists.grants],
-        "floors": [[granule, lane, floor] for (granule, lane), floor in sorted(lists.floors.items())],
+        "floors": floors_of(lists),
     }
     return to_json(claims | settings)
 

@@ -156,6 +156,15 @@ class Catalogue:
     """Keyed by (category of group, item)."""
     _bands: dict[tuple[int, date], tuple[Band, ...]] = field(default_factory=dict)
     """Bands that were asked for already, by (space, day)."""
+    _timetables: dict[tuple[tuple[str, int, str], date], tuple[Band, ...]] = field(default_factory=dict)
+    """The same by scope."""
+    _opening: dict[int, tuple[OfferingEntry, ...]] = field(default_factory=dict)
+    """Offerings by access point."""
+
+    def __post_init__(self) -> None:
+        for entry in self.offerings.values():
+            for point in entry.access_points:
+                self._opening[point] = (*self._opening.get(point, ()), entry)
 
     def offering(self, offering_id: int) -> OfferingEntry:
         """An offering, withdrawn ones included: reservations of them remain.
@@ -230,19 +239,32 @@ class Catalogue:
         if len(self._bands) >= _BANDS_KEPT:
             # Whoever asks for every day of a millennium must not fill the memory.
             self._bands.clear()
-        found = self._bands[space_id, day] = tuple(self._find_bands(space_id, facility_id, day))
+        found = self._bands[space_id, day] = self._find_bands(space_id, facility_id, day)
         return found
 
-    def _find_bands(self, space_id: int, facility_id: int, day: date) -> list[Band]:
+    def _find_bands(self, space_id: int, facility_id: int, day: date) -> tuple[Band, ...]:
         kind = self.day_kind(day)
-        midnight = granule_of(start_of_day(day))
         scopes = (("space", space_id), ("facility", facility_id), ("municipality", self.municipality_id))
         for scope, scope_id in scopes:
-            rows = [row for row in self.band_rows.get((scope, scope_id, kind), ()) if _in_force(row, day)]
-            if rows:
-                newest = max(row.valid_from for row in rows)
-                return [_band(midnight, row) for row in rows if row.valid_from == newest]
-        return []
+            if (scope, scope_id, kind) in self.band_rows:
+                found = self._timetable((scope, scope_id, kind), day)
+                if found:
+                    return found
+        return ()
+
+    def _timetable(self, scope: tuple[str, int, str], day: date) -> tuple[Band, ...]:
+        """A scope's own bands; thousands of spaces share their municipality's."""
+        kept = self._timetables.get((scope, day))
+        if kept is not None:
+            return kept
+        if len(self._timetables) >= _BANDS_KEPT:
+            self._timetables.clear()
+        midnight = granule_of(start_of_day(day))
+        rows = [row for row in self.band_rows[scope] if _in_force(row, day)]
+        newest = max((row.valid_from for row in rows), default=None)
+        found = tuple(_band(midnight, row) for row in rows if row.valid_from == newest)
+        self._timetables[scope, day] = found
+        return found
 
     def access_points(self, offering_id: int) -> tuple[int, ...]:
         """What a reservation of an offering opens."""
@@ -254,7 +276,7 @@ class Catalogue:
 
     def offerings_opening(self, access_point_id: int) -> Iterator[OfferingEntry]:
         """Every offering whose reservations open an access point, by id."""
-        return (entry for entry in self.offerings.values() if access_point_id in entry.access_points)
+        return iter(self._opening.get(access_point_id, ()))
 
     def _named(self, entry: FacilityEntry, on: date) -> FacilityEntry:
         names = self.names.get(entry.id, ())

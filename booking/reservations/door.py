@@ -48,7 +48,9 @@ def sellable_windows(
                 if civil_day(window.starts_at) != day:
                     continue
                 granules = window.granules
-                is_closed = any((court, g) in closed for court in offering.courts for g in granules)
+                is_closed = bool(closed) and any(
+                    (court, g) in closed for court in offering.courts for g in granules
+                )
                 if first <= granules.start < last and not is_closed:
                     found.append((granules.start, len(granules), frozenset(offering.courts)))
         day += timedelta(days=1)
