@@ -10,6 +10,8 @@ from locks.margins import EARLY_S
 
 MAX_CANDIDATES = 128
 """Starts times lengths times lanes times 3 revs that a lock may have to compute for one entry."""
+CANDIDATES_EACH = 3
+"""Revs that a lock computes of a start."""
 MAX_OCTETS = 12 * 1024
 DAY = 48
 """Granules."""
@@ -18,6 +20,8 @@ MIN_LEASE_DAYS = 14
 
 Starts = Mapping[tuple[int, int], int]
 """{(granule, lane): mask}, bit i of the mask = length i."""
+Single = tuple[int, int, int]
+"""(granule, lane, length)."""
 GrantRow = tuple[int, int, int, int]
 """(granule, length, lane, rev)."""
 
@@ -31,6 +35,11 @@ class Lists:
     starts: Starts
     grants: tuple[GrantRow, ...]
     floors: Mapping[tuple[int, int], int]
+    """Of starts that somebody has or had."""
+    fresh_floor: int = 0
+    """Of every other start in `starts`; not 0 since a backup was restored."""
+    known: frozenset[tuple[int, int]] = frozenset()
+    """(granule, lane) that somebody has or had, where `fresh_floor` is not 0."""
     shortened: frozenset[str] = frozenset()
     """Of `horizon`, `lease`, `omitted`: what did not fit."""
 
@@ -54,17 +63,42 @@ def fitted(lists: Lists, *, first: int, late: int, size_of: Callable[[Lists], in
     return lists
 
 
+def floors_of(lists: Lists) -> list[list[int]]:
+    """`floors`: [[granule, lane, rev], …], sorted."""
+    fresh = lists.starts.keys() - lists.known if lists.fresh_floor else set()
+    floors = dict(lists.floors) | dict.fromkeys(fresh, lists.fresh_floor)
+    return [[granule, lane, floor] for (granule, lane), floor in sorted(floors.items())]
+
+
 def candidates_at_most(starts: Starts, *, late: int) -> int:
     """The most candidates at any instant."""
-    open_until: list[int] = []
-    most = 0
-    for granule, _, length in sorted(_singles(starts)):
+    return len(crowd(starts, late=late)) * CANDIDATES_EACH
+
+
+def crowd(starts: Starts, *, late: int) -> tuple[Single, ...]:
+    """The most starts whose codes a lock may have to compute at one instant, with lane and length."""
+    open_now: list[tuple[int, Single]] = []
+    most: tuple[Single, ...] = ()
+    for single in sorted(_singles(starts)):
+        granule, _, length = single
         opens = granule * GRANULE_S - EARLY_S
-        while open_until and open_until[0] < opens:
-            heapq.heappop(open_until)
-        heapq.heappush(open_until, (granule + length) * GRANULE_S + late)
-        most = max(most, len(open_until))
-    return most * 3
+        while open_now and open_now[0][0] < opens:
+            heapq.heappop(open_now)
+        heapq.heappush(open_now, ((granule + length) * GRANULE_S + late, single))
+        if len(open_now) > len(most):
+            most = tuple(sorted(single for _, single in open_now))
+    return most
+
+
+def grants_if_all_sold(starts: Starts) -> list[GrantRow]:
+    """The most grants that these starts can become: in each lane the shortest windows, one after another."""
+    ends: dict[int, int] = {}
+    found: list[GrantRow] = []
+    for granule, lane, length in sorted(_singles(starts), key=lambda single: single[0] + single[2]):
+        if ends.get(lane, granule) <= granule:
+            ends[lane] = granule + length
+            found.append((granule, length, lane, 0))
+    return sorted(found)
 
 
 def sellable_entries(starts: Starts) -> list[list[object]]:
@@ -100,7 +134,7 @@ def _searchable(lists: Lists, *, first: int, late: int) -> Lists:
         opens = granule * GRANULE_S - EARLY_S
         while open_until and open_until[0] < opens:
             heapq.heappop(open_until)
-        if 3 * (len(open_until) + 1) > MAX_CANDIDATES:
+        if CANDIDATES_EACH * (len(open_until) + 1) > MAX_CANDIDATES:
             if granule >= first + MIN_HORIZON_DAYS * DAY:
                 cut = replace(lists, horizon=granule, starts=_before(kept, granule))
                 return _marked(cut, "horizon")
@@ -111,7 +145,7 @@ def _searchable(lists: Lists, *, first: int, late: int) -> Lists:
     return replace(lists, starts=dict(kept))
 
 
-def _singles(starts: Starts) -> Iterable[tuple[int, int, int]]:
+def _singles(starts: Starts) -> Iterable[Single]:
     for (granule, lane), mask in starts.items():
         for length in lengths_of(mask):
             yield granule, lane, length

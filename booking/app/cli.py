@@ -1,7 +1,6 @@
 """`kaiho`: the command line. Each command parses, opens one transaction or runs one process, answers."""
 
 import errno
-import json
 import os
 import signal
 import threading
@@ -16,6 +15,7 @@ from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 
 from booking.app.fleet_cli import fleet
 from booking.app.lock_cli import lock
+from booking.app.place_cli import access_points
 from booking.app.services import Services
 from core import logs
 from core.clock import SystemClock
@@ -152,16 +152,6 @@ def seed(sample_password: str | None) -> None:
         click.echo(f"password of the sample accounts: {password}")
 
 
-@main.command("access-points")
-@click.option("--json", "as_json", is_flag=True)
-def access_points(as_json: bool) -> None:
-    """Name every access point of the municipality."""
-    from booking.app.installing import access_point_names
-
-    names = access_point_names(_services())
-    click.echo(json.dumps(names, ensure_ascii=False) if as_json else "\n".join(names))
-
-
 @main.command("broker-files")
 def broker_files() -> None:
     """Write the broker's password and ACL files, and make a Mosquitto beside them read them."""
@@ -291,6 +281,7 @@ def demo(tour: bool, port: int, listen: str, folder: Path) -> None:
 
 main.add_command(fleet)
 main.add_command(lock)
+main.add_command(access_points)
 
 
 if __name__ == "__main__":

@@ -6,6 +6,8 @@ no source confirms carries `NAME_UNSURE`, which residents see.
 
 from dataclasses import dataclass
 
+from locks.models import AccessPointKind
+
 NAME_UNSURE = "名称は要確認"
 
 
@@ -99,3 +101,9 @@ SAMPLE_GYM = School("sample-gym", "見本体育館", note=SAMPLE_NOTE)
 """Open around the clock in bands of one hour."""
 SAMPLE_SCHOOL = School("sample-school", "見本小学校", note=SAMPLE_NOTE)
 SAMPLE_BUDOKAN = School("sample-budokan", "見本武道館", note=f"{SAMPLE_NOTE}（利用には承認が必要です）")
+SAMPLE_DOORS: dict[str, tuple[AccessPointKind, ...]] = {
+    SAMPLE_GYM.slug: (AccessPointKind.DOOR_LOCK,),
+    SAMPLE_SCHOOL.slug: (AccessPointKind.DOOR_LOCK, AccessPointKind.GATE, AccessPointKind.KEY_BOX),
+    SAMPLE_BUDOKAN.slug: (AccessPointKind.DOOR_LOCK,),
+}
+"""By slug; all doors of one facility open with one code."""

@@ -6,6 +6,7 @@ from datetime import date, datetime
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
+from booking.places.doors import KINDS, add_door
 from booking.places.models import (
     CalendarDay,
     Court,
@@ -15,7 +16,6 @@ from booking.places.models import (
     FeeRate,
     Municipality,
     Offering,
-    OfferingAccessPoint,
     OfferingCourt,
     ReliefRule,
     Space,
@@ -29,12 +29,13 @@ from booking.seed.schools import (
     ELEMENTARY,
     JUNIOR_HIGH,
     SAMPLE_BUDOKAN,
+    SAMPLE_DOORS,
     SAMPLE_GYM,
     SAMPLE_SCHOOL,
     School,
 )
 from core.clock import civil_day
-from locks import installation
+from locks.models import AccessPoint
 
 CODE, NAME = "312029", "米子市"
 SAMPLE_CONTACT = "見本 施設予約担当（電話 0859-00-0000）"
@@ -54,7 +55,8 @@ def plant_town(session: Session, *, now: datetime) -> int:
     for school, approval in samples:
         order += 1
         if school.slug not in known:
-            _plant_sample(session, municipality_id, school, order, approval=approval, now=now)
+            _plant_sample(session, municipality_id, school, order, approval=approval)
+        _plant_doors(session, municipality_id, school, now=now)
     for stage, schools in (("elementary", ELEMENTARY), ("junior_high", JUNIOR_HIGH)):
         for school in schools:
             order += 1
@@ -128,28 +130,36 @@ def _plant_school(session: Session, municipality_id: int, school: School, stage:
 
 
 def _plant_sample(
-    session: Session, municipality_id: int, school: School, order: int, *, approval: bool, now: datetime
+    session: Session, municipality_id: int, school: School, order: int, *, approval: bool
 ) -> None:
-    """A sample facility has no ground, but a lock's access point on the door of its hall."""
+    """A sample facility has no ground, but a hall with locks."""
     facility_id = _plant_facility(session, municipality_id, school, "sample", order, approval=approval)
     if school is SAMPLE_BUDOKAN:
-        courts, offerings = _plant_room(session, municipality_id, facility_id)
+        _plant_room(session, municipality_id, facility_id)
     else:
-        courts, offerings = _plant_gym(session, municipality_id, facility_id)
+        _plant_gym(session, municipality_id, facility_id)
     if school is SAMPLE_GYM:
         for kind in DayKind:
             _plant_bands(session, municipality_id, kind, prices.AROUND_THE_CLOCK, facility_id=facility_id)
-    access_point_id = installation.add_access_point(
-        session,
-        municipality_id=municipality_id,
-        name=f"{school.name} 入口",
-        kind="door_lock",
-        courts=courts,
-        now=now,
+
+
+def _plant_doors(session: Session, municipality_id: int, school: School, *, now: datetime) -> None:
+    """The access points of a sample facility that are missing; those after the first share its code."""
+    first = f"{school.name} {KINDS[SAMPLE_DOORS[school.slug][0]]}"
+    names = set(
+        session.scalars(sa.select(AccessPoint.name).where(AccessPoint.municipality_id == municipality_id))
     )
-    for offering_id in offerings:
-        session.add(OfferingAccessPoint(offering_id=offering_id, access_point_id=access_point_id))
-    session.flush()
+    for kind in SAMPLE_DOORS[school.slug]:
+        name = f"{school.name} {KINDS[kind]}"
+        if name not in names:
+            add_door(
+                session,
+                municipality_id=municipality_id,
+                facility_name=school.name,
+                kind=kind,
+                beside=None if name == first else first,
+                now=now,
+            )
 
 
 def _plant_facility(
@@ -174,8 +184,8 @@ def _plant_facility(
     return facility.id
 
 
-def _plant_gym(session: Session, municipality_id: int, facility_id: int) -> tuple[list[int], list[int]]:
-    """Two half courts, each alone and both together; ids of the courts and of the offerings."""
+def _plant_gym(session: Session, municipality_id: int, facility_id: int) -> None:
+    """Two half courts, each alone and both together."""
     space_id = _plant_space(session, municipality_id, facility_id, SpaceKind.GYM, "体育館", 1)
     first, second = (
         _plant_court(session, municipality_id, space_id, f"半面{letter}", 0.5, number)
@@ -186,27 +196,23 @@ def _plant_gym(session: Session, municipality_id: int, facility_id: int) -> tupl
         ("半面A", "half", 30, [first]),
         ("半面B", "half", 30, [second]),
     )
-    offerings = [
+    for number, (name, size, capacity, courts) in enumerate(offered, start=1):
         _plant_offering(session, municipality_id, space_id, name, size, capacity, _GYM_SPORTS, courts, number)
-        for number, (name, size, capacity, courts) in enumerate(offered, start=1)
-    ]
-    return [first, second], offerings
 
 
-def _plant_room(session: Session, municipality_id: int, facility_id: int) -> tuple[list[int], list[int]]:
+def _plant_room(session: Session, municipality_id: int, facility_id: int) -> None:
     kind = SpaceKind.MARTIAL_ARTS_ROOM
-    return _plant_whole(session, municipality_id, facility_id, kind, "武道場", ["柔道", "剣道", "空手"])
+    _plant_whole(session, municipality_id, facility_id, kind, "武道場", ["柔道", "剣道", "空手"])
 
 
 def _plant_whole(
     session: Session, municipality_id: int, facility_id: int, kind: SpaceKind, name: str, sports: list[str]
-) -> tuple[list[int], list[int]]:
+) -> None:
     """A space that is had whole or not at all."""
     order = 2 if kind is SpaceKind.GROUND else 3
     space_id = _plant_space(session, municipality_id, facility_id, kind, name, order)
     court = _plant_court(session, municipality_id, space_id, "全面", 1.0, 1)
-    offering = _plant_offering(session, municipality_id, space_id, "全面", "full", None, sports, [court], 1)
-    return [court], [offering]
+    _plant_offering(session, municipality_id, space_id, "全面", "full", None, sports, [court], 1)
 
 
 def _plant_space(
@@ -239,7 +245,7 @@ def _plant_offering(
     sports: list[str],
     courts: Sequence[int],
     order: int,
-) -> int:
+) -> None:
     offering = Offering(
         municipality_id=municipality_id,
         space_id=space_id,
@@ -253,4 +259,3 @@ def _plant_offering(
     session.flush()
     session.add_all(OfferingCourt(offering_id=offering.id, court_id=court) for court in courts)
     session.flush()
-    return offering.id

@@ -89,6 +89,19 @@ def test_access_points_are_named_as_words_and_as_json(line: CommandLine) -> None
     assert json.loads(line.ok("access-points", "--json")) == words
 
 
+def test_a_key_box_beside_a_door_shares_its_code_and_gets_a_lock_of_its_own(line: CommandLine) -> None:
+    line.plant()
+    door = line.add_lock("--facility", GYMLESS)
+    beside = ("--facility", GYMLESS, "--kind", "key_box", "--with", f"{GYMLESS} 体育館 入口")
+    name = line.ok("access-points", "add", *beside).strip()
+    assert name == f"{GYMLESS} キーボックス"
+    box = line.add_lock("--access-point", name)
+    assert box["code_root"] == door["code_root"]
+    assert box["root"] != door["root"]
+    assert "access_point_name_taken" in line.refused("access-points", "add", *beside)
+    assert "not_found" in line.refused("access-points", "add", "--facility", "どこにもない", "--kind", "gate")
+
+
 def test_a_lock_is_shown_once_with_everything_that_its_installer_types_in(line: CommandLine) -> None:
     line.plant()
     name = line.ok("access-points").splitlines()[0]
