@@ -21,6 +21,7 @@ from locks.keys import ROOT_LENGTH, code_root_of, group_binding, kept_code_root_
 from locks.models import SERVING, AccessPoint, Lock, LockState, Transport
 from locks.staff import emergency
 from locks.taking_off import DeadWhy, Held, end_life, forget_offer, held, take_rights
+from locks.vendors.fitting import is_of_vendor, take_off
 
 
 def replace(
@@ -110,8 +111,12 @@ def decommission(
     flash. From now on holders are told to call.
 
     Raises:
-        NotThere, LockIsDead, VendorKeepsIt: see `held`.
+        NotThere, LockIsDead: see `held`.
     """
+    if is_of_vendor(session, lock_id):
+        # It knows no state of ours: its PINs are taken back one by one.
+        take_off(session, lock_id=lock_id, actor=actor, reason=reason, now=now)
+        return
     leaving = held(session, lock_id)
     lock = leaving.lock
     if lock.state == LockState.RETIRING and not force:

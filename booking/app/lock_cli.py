@@ -49,6 +49,33 @@ def add(
     _say_shown(shown, as_json)
 
 
+@lock.command("add-vendor")
+@click.option("--access-point", required=True, help="Name of the access point it is mounted on.")
+@click.option("--vendor", required=True, help="Its maker, as KAIHO_VENDORS names it.")
+@click.option("--vendor-ref", required=True, help="What the maker's cloud calls this lock.")
+@click.pass_obj
+def add_vendor(open_services: OpenServices, access_point: str, vendor: str, vendor_ref: str) -> None:
+    """Put a lock of another maker on an access point; prints its id."""
+    from booking.app.installing import access_point_called
+    from locks.vendors.fitting import add_vendor_lock
+    from locks.vendors.registry import NoSuchVendor
+
+    services = open_services()
+    if vendor not in services.settings.vendors:
+        raise NoSuchVendor(vendor)
+    with services.database.transaction() as session:
+        made = add_vendor_lock(
+            session,
+            services.keyring,
+            access_point_id=access_point_called(session, services.municipality_id, access_point),
+            vendor=vendor,
+            vendor_ref=vendor_ref,
+            actor=ACTOR,
+            now=services.clock.now(),
+        )
+    click.echo(made)
+
+
 @lock.command("replace")
 @_lock
 @_reason

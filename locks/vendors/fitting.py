@@ -1,4 +1,6 @@
-"""Putting a lock of another maker on an access point: we only learn what its vendor calls it."""
+"""Putting a lock of another maker on an access point, and taking it off: we only know its vendor's name for
+it.
+"""
 
 from datetime import datetime
 
@@ -6,11 +8,14 @@ import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
 from core import audit
+from core.errors import NotThere
 from core.ids import random_bytes
 from core.secrets import Keyring
 from locks.errors import AlreadyFitted
 from locks.keys import ROOT_LENGTH, lock_binding
+from locks.life_errors import LockIsDead
 from locks.models import AccessPoint, Grant, Lock, LockState, Transport
+from locks.taking_off import DeadWhy, end_life, take_rights
 
 
 def add_vendor_lock(
@@ -67,3 +72,38 @@ def add_vendor_lock(
         now=now,
     )
     return lock_id
+
+
+def is_of_vendor(session: Session, lock_id: str) -> bool:
+    """Whether the lock is reached through its maker."""
+    return session.scalar(sa.select(Lock.transport).where(Lock.id == lock_id)) == Transport.VENDOR
+
+
+def take_off(session: Session, *, lock_id: str, actor: str, reason: str, now: datetime) -> None:
+    """Take a vendor's lock out of service; its PINs are taken back by the loop.
+
+    Raises:
+        NotThere: no such lock of a vendor.
+        LockIsDead: it is out of service already.
+    """
+    lock = session.scalar(
+        sa.select(Lock)
+        .where(Lock.id == lock_id, Lock.transport == Transport.VENDOR)
+        .with_for_update(key_share=True)
+        .execution_options(populate_existing=True)
+    )
+    if lock is None:
+        raise NotThere(f"lock {lock_id}")
+    if lock.state == LockState.DEAD:
+        raise LockIsDead(lock_id)
+    take_rights(session, lock)
+    end_life(session, lock, DeadWhy.DECOMMISSIONED, now=now)
+    audit.record(
+        session,
+        municipality_id=lock.municipality_id,
+        actor=actor,
+        act="lock.decommission",
+        subject=lock.id,
+        detail={"access_point": lock.access_point_id, "reason": reason, "vendor": lock.vendor or ""},
+        now=now,
+    )

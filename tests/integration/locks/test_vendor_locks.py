@@ -8,7 +8,7 @@ from uuid import UUID
 import pytest
 import sqlalchemy as sa
 
-from locks import standing
+from locks import life, standing
 from locks.alarms.models import Alarm
 from locks.models import Lock, LockEvent, LockState
 from locks.vendors.fitting import add_vendor_lock
@@ -350,3 +350,25 @@ def test_screens_say_of_a_plain_pin_what_they_say_of_any_code(vendor: Vendor) ->
     late = vendor.school.issue(vendor.school.slot(hours=13))
     vendor.school.clock.at += timedelta(hours=14)
     assert says(late) is standing.Standing.CALL_US
+
+
+def test_a_lock_taken_off_its_door_leaves_no_pin_behind(vendor: Vendor) -> None:
+    window = vendor.school.slot(hours=13)
+    holder = vendor.school.issue(window)
+    vendor.work()
+    vendor.heartbeat()
+    vendor.work(2)
+    code = vendor.digits(holder)
+    with vendor.school.database.transaction() as session:
+        life.decommission(session, lock_id=vendor.lock_id, actor="operator", now=vendor.school.now)
+    vendor.work(2)
+    vendor.heartbeat()
+    vendor.work(2)
+    assert vendor.state(holder) == PinState.GONE
+    assert not vendor.cloud.opens("gym", code, window.starts_at)
+    with vendor.school.database.reading() as session:
+        says = standing.standings_of(session, holders=[holder], now=vendor.school.now)[holder]
+    assert says is standing.Standing.CALL_US
+    vendor.lock_id = vendor.fit()
+    vendor.work(2)
+    assert vendor.state(holder) == PinState.SENT, "its successor holds what was sold"
