@@ -15,6 +15,10 @@ from booking.reservations import code_pages as codes
 from booking.reservations import manage_pages as manage_reservations
 from booking.reservations import pages as reservations
 from booking.reservations import staff_cancel_pages as staff_cancel
+from booking.shelter import manage_pages as manage_shelter
+from booking.staff_keys import hold_open_pages as hold_open
+from booking.staff_keys import manage_pages as manage_staff_codes
+from booking.staff_keys import my_pages as my_staff_codes
 from booking.utilisation import manage_pages as manage_utilisation
 from core.settings import Settings
 from locks import sync_endpoint
@@ -33,6 +37,10 @@ PAGES: tuple[Blueprint, ...] = (
     manage_utilisation.pages,
     manage_places.pages,
     manage_notices.pages,
+    manage_staff_codes.pages,
+    manage_shelter.pages,
+    my_staff_codes.pages,
+    hold_open.pages,
 )
 """Residents' pages, then managers'."""
 

@@ -36,8 +36,8 @@ class ClosureForm:
             facility_id, space_id = int(facility), int(space) if space else None
         except ValueError as error:
             raise BadInput("place", sentence="施設を選んでください。") from error
-        starts_at = _instant(form.get("first_day", ""), form.get("first_time", ""), "はじまり")
-        ends_at = _instant(form.get("last_day", ""), form.get("last_time", ""), "おわり")
+        starts_at = instant_of(form.get("first_day", ""), form.get("first_time", ""), "はじまり")
+        ends_at = instant_of(form.get("last_day", ""), form.get("last_time", ""), "おわり")
         if ends_at <= starts_at:
             raise BadInput("window", sentence="おわりは、はじまりより後にしてください。")
         if ends_at <= now:
@@ -57,7 +57,12 @@ def half_hours(first: int, last: int) -> list[tuple[int, str]]:
     return [(minute, f"{minute // 60}:{minute % 60:02}") for minute in range(first, last + 1, 30)]
 
 
-def _instant(day: str, minutes: str, which: str) -> datetime:
+def instant_of(day: str, minutes: str, which: str) -> datetime:
+    """The instant that a day and minutes from midnight name, in Tokyo, on the half hour.
+
+    Raises:
+        BadInput: they name none; the sentence begins with `which`.
+    """
     try:
         midnight = start_of_day(date.fromisoformat(day))
         minute = int(minutes)

@@ -187,6 +187,17 @@ def sheet(
     return lines
 
 
+def printed_at(session: Session, *, municipality_id: int) -> datetime | None:
+    """Since when the paper in the safe is right: None where some living code is on no paper yet."""
+    living = (
+        StaffCode.withdrawn_at.is_(None),
+        StaffCode.staff_right_id.in_(_rights(municipality_id)),
+    )
+    if session.scalar(sa.select(sa.exists().where(*living, StaffCode.printed_at.is_(None)))):
+        return None
+    return session.scalar(sa.select(sa.func.min(StaffCode.printed_at)).where(*living))
+
+
 def _rights(municipality_id: int) -> sa.Select[int]:
     return sa.select(StaffRight.id).where(
         StaffRight.municipality_id == municipality_id, StaffRight.kind == StaffKind.EMERGENCY

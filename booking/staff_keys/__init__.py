@@ -1,0 +1,1 @@
+"""Keys of staff: who has which code, who keeps which door open."""

@@ -1,0 +1,143 @@
+"""Keeping a door open until a time: managers at any door of theirs, a caretaker where the staff right is
+valid.
+"""
+
+from datetime import datetime
+
+from flask import Blueprint, redirect, render_template, request
+from flask.typing import ResponseReturnValue
+
+from booking.app.guards import Here, manager_only, reading, signed_in, writing
+from booking.app.http_errors import status_of
+from booking.app.parsing import number_of
+from core.errors import BadInput, NotThere
+from core.window import granule_of, granule_start
+from locks.models import AccessPoint
+from locks.modes import orders, progress
+from locks.modes.orders import LONGEST_HOLD_OPEN, Why
+from locks.staff import queries
+
+pages = Blueprint("hold_open", __name__)
+
+_NUMBER = "<int(max=2147483647):access_point_id>"
+_DONE = {
+    "held": "受け付けました。電子錠の次の通信から、開いたままになります。",
+    "ended": "通常の施錠に戻します。",
+}
+
+
+@pages.get(f"/manage/access-points/{_NUMBER}/hold-open")
+@manager_only
+def show_of_manager(access_point_id: int) -> ResponseReturnValue:
+    """Whether the door is kept open, and until when it may be."""
+    with reading() as here:
+        return _page(here, _own(here, access_point_id))
+
+
+@pages.post(f"/manage/access-points/{_NUMBER}/hold-open")
+@manager_only
+def hold_of_manager(access_point_id: int) -> ResponseReturnValue:
+    """Keep it open."""
+    return _hold(access_point_id, is_manager=True)
+
+
+@pages.post(f"/manage/access-points/{_NUMBER}/hold-open/end")
+@manager_only
+def end_of_manager(access_point_id: int) -> ResponseReturnValue:
+    """Let it lock again."""
+    return _end(access_point_id, is_manager=True)
+
+
+@pages.get(f"/my/access-points/{_NUMBER}/hold-open")
+@signed_in
+def show(access_point_id: int) -> ResponseReturnValue:
+    """The same page for whoever has a valid staff right there."""
+    with reading() as here:
+        return _page(here, _reached(here, access_point_id))
+
+
+@pages.post(f"/my/access-points/{_NUMBER}/hold-open")
+@signed_in
+def hold(access_point_id: int) -> ResponseReturnValue:
+    """Keep it open."""
+    return _hold(access_point_id, is_manager=False)
+
+
+@pages.post(f"/my/access-points/{_NUMBER}/hold-open/end")
+@signed_in
+def end(access_point_id: int) -> ResponseReturnValue:
+    """Let it lock again."""
+    return _end(access_point_id, is_manager=False)
+
+
+def _hold(access_point_id: int, *, is_manager: bool) -> ResponseReturnValue:
+    try:
+        with writing() as here:
+            point = _own(here, access_point_id) if is_manager else _reached(here, access_point_id)
+            orders.hold_open(
+                here.session,
+                municipality_id=point.municipality_id,
+                access_point_id=point.id,
+                until=granule_start(number_of(request.form, "until", least=0, most=4_000_000)),
+                actor=str(here.actor.account_id),
+                now=here.now,
+            )
+    except BadInput as error:
+        with reading() as here:
+            point = _own(here, access_point_id) if is_manager else _reached(here, access_point_id)
+            return _page(here, point, error=error), status_of(error)
+    return redirect(f"{request.path}?done=held", code=303)
+
+
+def _end(access_point_id: int, *, is_manager: bool) -> ResponseReturnValue:
+    with writing() as here:
+        point = _own(here, access_point_id) if is_manager else _reached(here, access_point_id)
+        orders.end(
+            here.session,
+            municipality_id=point.municipality_id,
+            why=Why.HOLD_OPEN,
+            access_point_ids=[point.id],
+            actor=str(here.actor.account_id),
+            now=here.now,
+        )
+    return redirect(f"{request.path.removesuffix('/end')}?done=ended", code=303)
+
+
+def _own(here: Here, access_point_id: int) -> AccessPoint:
+    point = here.session.get(AccessPoint, access_point_id)
+    if point is None or point.municipality_id != here.municipality_id:
+        raise NotThere(f"access point {access_point_id}")
+    return point
+
+
+def _reached(here: Here, access_point_id: int) -> AccessPoint:
+    point = _own(here, access_point_id)
+    if not queries.reaches_now(
+        here.session, person=here.actor.account_id, access_point_id=point.id, now=here.now
+    ):
+        raise NotThere(f"access point {access_point_id}")
+    return point
+
+
+def _page(here: Here, point: AccessPoint, *, error: BadInput | None = None) -> str:
+    mode, until = orders.mode_of(here.session, point.id, here.now)
+    return render_template(
+        "manage/staff/hold_open.html",
+        point=point,
+        mode=mode,
+        until=until,
+        held=progress.newest_at(here.session, access_point_id=point.id, why=Why.HOLD_OPEN, now=here.now),
+        choices=_choices(here.now),
+        action=request.path,
+        error=error,
+        done=_DONE.get(request.args.get("done", "")),
+        now=here.now,
+    )
+
+
+def _choices(now: datetime) -> list[tuple[int, datetime]]:
+    """Half hours to choose from, the first at least a quarter of an hour ahead."""
+    first = granule_of(now) + 1
+    return [
+        (granule, granule_start(granule)) for granule in range(first, granule_of(now + LONGEST_HOLD_OPEN) + 1)
+    ]
