@@ -16,7 +16,7 @@ from tests.bench.histories.summary import REFUSED, run_seeds
 from tests.bench.histories.timetable import Timetable
 
 SEEDS = range(40)
-COMPARED = {"sqlite": range(12), "postgresql": range(40, 43)}
+COMPARED = {"sqlite": range(8), "postgresql": range(40, 42)}
 
 
 def test_no_valid_code_is_refused_and_without_the_selling_rule_some_are() -> None:

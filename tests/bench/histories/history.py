@@ -9,6 +9,7 @@ from random import Random
 
 from core.clock import civil_day, start_of_day
 from core.window import Window, granule_start
+from tests.bench.histories.gateway import Gateway
 from tests.bench.histories.judge import Judge
 from tests.bench.histories.plain_server import PlainServer
 from tests.bench.histories.plan import LATE, SLACK, Outage, Plan, Visit, Wish, plan_of
@@ -21,7 +22,6 @@ from tests.simulation.door import SimulatedDoor
 MakeServer = Callable[[Secrets, Timetable, datetime], ServerHalf]
 
 ENTRY_TAKES_S = 12.0
-PUBLISHED_AFTER_S = 2.1
 STOPS_SELLING = timedelta(minutes=30)
 """A running window is sold until so long before its end."""
 
@@ -74,7 +74,6 @@ class History:
         self._random = random
         self._channel = _Radio(self.agenda, random, Counter())
         self._channel.slowest = plan.slowest_s
-        self._channel.hear = self._hear
         secrets = Secrets.of(plan.seed)
         self._server = make_server(secrets, plan.timetable, self.clock.now())
         self.door = _Door(
@@ -87,8 +86,8 @@ class History:
             channel=self._channel,
             random=random,
         )
+        self._gateway = Gateway(secrets.lock, self._server, self._channel, self.agenda, self.clock)
         self.judge = Judge(self.outcome)
-        self._is_server_up = True
         self._claims: dict[tuple[int, int], Wish] = {}
         self._taken_until = -1.0
 
@@ -96,7 +95,7 @@ class History:
         """From the lock's first power-up to the end of the last day."""
         plan, agenda = self.plan, self.agenda
         agenda.after(1, "power", self.door.power_up)
-        agenda.after(0, "publish", self._publish)
+        agenda.after(0, "publish", self._gateway.publish)
         agenda.after(240, "faults", self._let_faults_happen)
         day = civil_day(plan.timetable.begins_at) + timedelta(days=1)
         while start_of_day(day) < plan.timetable.ends_at:
@@ -150,7 +149,7 @@ class History:
         self._claims |= dict.fromkeys(places, wish)
         self.judge.sold(wish, sold)
         self._note(f"sold {wish.number} {sold.credential} {sold.code}")
-        self._changed()
+        self._gateway.changed()
 
     def _cancel(self, wish: Wish) -> None:
         ticket = self.judge.tickets.get(wish.number)
@@ -161,7 +160,7 @@ class History:
         self._claims = {place: other for place, other in self._claims.items() if other is not wish}
         self._server.withdraw(ticket.sold.holder, now=self.clock.now())
         self._note(f"cancelled {wish.number}")
-        self._changed()
+        self._gateway.changed()
 
     def _touch(self) -> None:
         if self.door.is_free:
@@ -209,7 +208,7 @@ class History:
             if outage.kind == "radio":
                 self._channel.cut(self.door)
             else:
-                self._is_server_up = False
+                self._gateway.is_up = False
 
         def end() -> None:
             now = self.clock.now()
@@ -221,8 +220,7 @@ class History:
             if outage.kind == "radio":
                 self._channel.cut_off.discard(self.door.lock)
             else:
-                self._is_server_up = True
-                self._publish()
+                self._gateway.come_back()
 
         self.agenda.at(outage.begins_at, "outage", begin)
         self.agenda.at(outage.ends_at, "back", end)
@@ -232,31 +230,11 @@ class History:
 
     def _roll(self) -> None:
         self._server.roll(now=self.clock.now())
-        self._changed()
+        self._gateway.changed()
 
     def _offer_changed(self) -> None:
         self._server.offer_changed(now=self.clock.now())
-        self._changed()
-
-    def _changed(self) -> None:
-        self.agenda.after(PUBLISHED_AFTER_S, "publish", self._publish)
-
-    def _publish(self) -> None:
-        """A gateway gives the broker what is due; it reaches nobody while the server is out."""
-        if not self._is_server_up:
-            return
-        for jws in self._server.publications(now=self.clock.now()):
-            self._channel.publish_down(self.door.lock, "desired", jws, retain=True)
-
-    def _hear(self, lock: str, payload: bytes) -> None:
-        if not self._is_server_up:
-            return
-        reply = self._server.hear(payload, now=self.clock.now())
-        if reply is None:
-            return
-        if reply.desired is not None:
-            self._channel.publish_down(lock, "desired", reply.desired, retain=True)
-        self._channel.publish_down(lock, "welcome", reply.welcome, retain=False)
+        self._gateway.changed()
 
     def _note(self, what: str) -> None:
         self.outcome.trace.append(f"{self.clock.monotonic():.3f} {what}")

@@ -1,11 +1,13 @@
 """What a history asks of the server half, whichever half it is."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
 from random import Random
 from typing import Protocol
 
 from core.window import Window
+from locks.callbacks import Sellable
 
 LANES = {1: 0, 2: 1}
 """Court to lane: left, right."""
@@ -41,6 +43,13 @@ class Reply:
 
     welcome: str
     desired: str | None
+
+
+class Offers(Protocol):
+    """What is on offer."""
+
+    def windows(self, *, first: int, last: int, now: datetime) -> Iterable[Sellable]:
+        """Every start from `first` to before `last` that may be sold."""
 
 
 class ServerHalf(Protocol):

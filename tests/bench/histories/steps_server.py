@@ -13,15 +13,18 @@ from core.database import Base, Database
 from core.ids import new_id
 from core.secrets import Keyring
 from core.window import Window
-from locks import contact, desired_state, grants, publications
+from locks import contact, desired_state, epochs, grants, publications, standing
 from locks.callbacks import AlarmTold, Callbacks, Sellable
 from locks.codes import code_of
 from locks.errors import NotSellable
 from locks.keys import give_keyring, group_binding, lock_binding, subkey
 from locks.models import AccessPoint, CodeGroup, CodeGroupLane, Grant, Lock
 from locks.publications import Publication
-from tests.bench.histories.server import LANES, Reply, Secrets, Sold
-from tests.bench.histories.timetable import Timetable
+from locks.staff import rights
+from locks.staff.codes import digits_of
+from locks.staff.models import StaffCode
+from locks.standing import Standing
+from tests.bench.histories.server import LANES, Offers, Reply, Secrets, Sold
 
 TOWN = 312029
 KEYRING = Keyring(bytes(range(32)))
@@ -30,7 +33,7 @@ KEYRING = Keyring(bytes(range(32)))
 class Listener:
     """Booking's side: answers what is on offer, and has nothing to do with the rest."""
 
-    def __init__(self, timetable: Timetable) -> None:
+    def __init__(self, timetable: Offers) -> None:
         self._timetable = timetable
         self.opened: list[tuple[UUID, datetime, bool]] = []
 
@@ -75,7 +78,7 @@ class Listener:
 class StepsServer:
     """A `ServerHalf`; one database serves many of them, one after the other."""
 
-    def __init__(self, database: Database, secrets: Secrets, timetable: Timetable, now: datetime) -> None:
+    def __init__(self, database: Database, secrets: Secrets, timetable: Offers, now: datetime) -> None:
         give_keyring(database, KEYRING)
         self.database, self.secrets = database, secrets
         self.listener = Listener(timetable)
@@ -163,6 +166,36 @@ class StepsServer:
             )
         return None if answer is None else Reply(answer.welcome, answer.desired)
 
+    def give_staff_code(self, number: int, until: datetime, *, now: datetime) -> str:
+        """The digits of a new right from now on."""
+        with self.transaction() as session:
+            right = rights.give(
+                session,
+                KEYRING,
+                municipality_id=TOWN,
+                access_point_ids=[self.access_point_id],
+                person=UUID(int=number + 1),
+                label=f"見本 {number}",
+                not_before=now,
+                not_after=until,
+                actor="system",
+                now=now,
+            )
+        with self.database.reading() as session:
+            code = session.scalars(sa.select(StaffCode).where(StaffCode.staff_right_id == right)).one()
+            return digits_of(KEYRING, code)
+
+    def rotate_mac_epoch(self, *, now: datetime) -> None:
+        """Announce the next one."""
+        with self.transaction() as session:
+            epochs.rotate_mac_epoch(session, lock_id=self.secrets.lock, actor="system", now=now)
+
+    def standings(self, holders: Sequence[object], *, now: datetime) -> dict[UUID, Standing]:
+        """What screens say."""
+        with self.database.reading() as session:
+            wanted = [holder for holder in holders if isinstance(holder, UUID)]
+            return standing.standings_of(session, holders=wanted, now=now)
+
     def lock(self) -> Lock:
         """The lock's row as it is now."""
         with self.database.reading() as session:
@@ -177,7 +210,7 @@ class StepsServer:
 _PLACE = sa.select(Grant.granule, Grant.length, Grant.lane, Grant.rev)
 
 
-def on_database(database: Database) -> Callable[[Secrets, Timetable, datetime], StepsServer]:
+def on_database(database: Database) -> Callable[[Secrets, Offers, datetime], StepsServer]:
     """Makes server halves that live there."""
     return lambda secrets, timetable, now: StepsServer(database, secrets, timetable, now)
 
