@@ -4,7 +4,7 @@ Whoever issues holds the row of the code group first, then the rows of its locks
 """
 
 from collections import defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
@@ -20,6 +20,7 @@ from locks.errors import NotSellable, WhyNot
 from locks.keys import code_root_of, keyring_of, subkey
 from locks.margins import OVERLAP_GRANULES
 from locks.models import SERVING, AccessPoint, CodeGroup, CodeGroupLane, Grant, Lock
+from locks.revs import next_rev
 from locks.sellable import require_sellable
 from locks.versions import bump, bump_access_points
 
@@ -34,6 +35,7 @@ _GROUPS = (
         CodeGroup.municipality_id,
         CodeGroup.wrapped_code_root,
         CodeGroup.code_epoch,
+        CodeGroup.restores,
         CodeGroupLane.lane,
         Lock.id,
         Lock.wrapped_code_root,
@@ -49,7 +51,9 @@ _GROUPS = (
     .order_by(CodeGroup.id, CodeGroupLane.lane, AccessPoint.id)
     .with_for_update(of=CodeGroup, key_share=True)
 )
-_ISSUED = sa.select(Grant.code_group_id, Grant.granule, Grant.length, Grant.lane, Grant.rev).where(
+_ISSUED = sa.select(
+    Grant.code_group_id, Grant.granule, Grant.length, Grant.lane, Grant.rev, Grant.restores
+).where(
     Grant.code_group_id.in_(sa.bindparam("groups", expanding=True)),
     Grant.granule > sa.bindparam("after"),
     Grant.granule < sa.bindparam("before"),
@@ -61,6 +65,7 @@ _INSERT = sa.insert(Grant.__table__)  # type: ignore[arg-type]
 class _Group:
     id: int
     municipality_id: int
+    restores: int
     lane: int
     code_keys: dict[tuple[bytes | None, int], bytes] = field(default_factory=dict)
     """Under each of these some lock may compute codes: by a code root that it alone keeps, and by epoch."""
@@ -111,6 +116,7 @@ def issue(
                     "lane": group.lane,
                     "rev": rev,
                     "issued_at": now,
+                    "restores": group.restores,
                     "lock_id": lock_id,
                     "granted_version": version,
                 }
@@ -140,11 +146,12 @@ def _locked_groups(session: Session, access_point_ids: Sequence[int], courts: Se
     asked = {"points": sorted(set(access_point_ids)), "courts": sorted(set(courts))}
     rows = session.execute(_GROUPS, asked).all()
     groups: dict[int, _Group] = {}
-    for access_point_id, group_id, municipality_id, wrapped, epoch, lane, lock_id, kept, confirmed in rows:
-        group = groups.setdefault(group_id, _Group(group_id, municipality_id, lane))
+    for row in rows:
+        point_id, group_id, municipality_id, wrapped, epoch, restores, lane, lock_id, kept, confirmed = row
+        group = groups.setdefault(group_id, _Group(group_id, municipality_id, restores, lane))
         if lane != group.lane:
             continue
-        group.access_point_ids.append(access_point_id)
+        group.access_point_ids.append(point_id)
         for of_epoch in {epoch, epoch if confirmed is None else confirmed}:
             if (kept, of_epoch) not in group.code_keys:
                 code_root = code_root_of(
@@ -163,9 +170,9 @@ def _locked_groups(session: Session, access_point_ids: Sequence[int], courts: Se
 
 def _issued_around(
     session: Session, group_ids: Sequence[int], window: Window
-) -> dict[int, set[tuple[int, int, int, int]]]:
-    """Every (granule, length, lane, rev) ever issued whose code may be alive in or near the window, by code
-    group.
+) -> dict[int, dict[tuple[int, int, int, int], int]]:
+    """Every (granule, length, lane, rev) ever issued whose code may be alive in or near the window, with the
+    restores known then, by code group.
 
     Withdrawn ones too: a lock without contact would still open for them. It holds all revs of the window's
     own start.
@@ -177,34 +184,38 @@ def _issued_around(
         "before": granules.stop + OVERLAP_GRANULES,
     }
     rows = session.execute(_ISSUED, asked)
-    issued: dict[int, set[tuple[int, int, int, int]]] = defaultdict(set)
-    for group_id, granule, length, lane, rev in rows:
-        issued[group_id].add((granule, length, lane, rev))
+    issued: dict[int, dict[tuple[int, int, int, int], int]] = defaultdict(dict)
+    for group_id, granule, length, lane, rev, restores in rows:
+        issued[group_id][granule, length, lane, rev] = restores
     return issued
 
 
 def _parts(
-    group: _Group, window: Window, issued: set[tuple[int, int, int, int]]
+    group: _Group, window: Window, issued: Mapping[tuple[int, int, int, int], int]
 ) -> Iterator[tuple[int, int, int]]:
     """(granule, length, rev) of each grant that the window needs."""
     granules = window.granules
-    taken = set(issued)
+    taken = dict(issued)
     for granule in range(granules.start, granules.stop, MAX_LENGTH):
         length = min(MAX_LENGTH, granules.stop - granule)
         rev = _free_rev(group, granule, length, taken)
-        taken.add((granule, length, group.lane, rev))
+        taken[granule, length, group.lane, rev] = group.restores
         yield granule, length, rev
 
 
-def _free_rev(group: _Group, granule: int, length: int, taken: set[tuple[int, int, int, int]]) -> int:
-    used = [rev for at, _, lane, rev in taken if (at, lane) == (granule, group.lane)]
+def _free_rev(
+    group: _Group, granule: int, length: int, taken: Mapping[tuple[int, int, int, int], int]
+) -> int:
+    used = [
+        (rev, known) for (at, _, lane, rev), known in taken.items() if (at, lane) == (granule, group.lane)
+    ]
     near = [
         other
         for other in taken
         if other[0] < granule + length + OVERLAP_GRANULES and granule < other[0] + other[1] + OVERLAP_GRANULES
     ]
     alive = {key: {code_of(key, *other) for other in near} for key in group.code_keys.values()}
-    for rev in range(max(used, default=-1) + 1, MAX_REV + 1):
+    for rev in range(next_rev(used, group.restores), MAX_REV + 1):
         codes = [(key, code_of(key, granule, length, group.lane, rev)) for key in alive]
         if not any(code in alive[key] or is_weak(code) for key, code in codes):
             return rev

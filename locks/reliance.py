@@ -14,9 +14,11 @@ import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
 from locks.errors import WhyNot
+from locks.revs import STEP
 from locks.sellable import (
     ACCESS_POINT,
     GRANT,
+    GROUP,
     GROUP_LANE,
     LOCK_COLUMNS,
     LOOK_AHEAD,
@@ -52,7 +54,9 @@ class Reliance:
     lanes: Mapping[tuple[int, int], int] = field(default_factory=dict)
     """(code group, court) → lane."""
     revs: Mapping[tuple[int, int, int], int] = field(default_factory=dict)
-    """(code group, lane, granule) → highest rev, where that is 2 or more."""
+    """(code group, lane, granule) → the rev before the next (`revs.next_rev`), where grants made it so by 2
+    or more.
+    """
 
     def why_not(
         self, access_point_ids: Collection[int], courts: Collection[int], first: int, length: int
@@ -68,7 +72,8 @@ class Reliance:
             lane = min((self.lanes[group, c] for c in courts if (group, c) in self.lanes), default=None)
             for granule, part in parts_of(first, length):
                 # Below 2 it is within reach of every floor, so that 0 stands for it.
-                used = 0 if lane is None else self.revs.get((group, lane, granule), -1) + 1
+                raised = STEP * point.row.restores
+                used = raised if lane is None else self.revs.get((group, lane, granule), raised - 1) + 1
                 rev = max(used, int(point.floors.get(str(granule), {}).get(str(lane), 0)))
                 start = Start(granule, part, lane, rev)
                 found = why_not(
@@ -94,13 +99,14 @@ def reliance(
         return Reliance(now)
     lanes: dict[tuple[int, int], int] = {}
     revs: dict[tuple[int, int, int], int] = {}
-    groups = sorted({point.row.code_group_id for point in points.values()})
+    restores = {point.row.code_group_id: point.row.restores for point in points.values()}
+    groups = sorted(restores)
     for group, court, lane, granule, rev in session.execute(
         _LANES, {"groups": groups, "first": first, "last": last}
     ):
         lanes[group, court] = lane
         if granule is not None:
-            revs[group, lane, granule] = rev
+            revs[group, lane, granule] = rev + STEP * restores[group]
     return Reliance(now, points, lanes, revs)
 
 
@@ -119,11 +125,16 @@ _POINTS = (
     sa.select(
         ACCESS_POINT.c.id,
         ACCESS_POINT.c.code_group_id,
+        GROUP.c.restores,
         *LOCK_COLUMNS,
         sa.cast(OFFER.c.starts, sa.Text).label("starts"),
         sa.cast(OFFER.c.floors, sa.Text).label("floors"),
     )
-    .select_from(living_lock(ACCESS_POINT, ACCESS_POINT.c.id))
+    .select_from(
+        living_lock(
+            sa.join(ACCESS_POINT, GROUP, GROUP.c.id == ACCESS_POINT.c.code_group_id), ACCESS_POINT.c.id
+        )
+    )
     .where(ACCESS_POINT.c.id.in_(sa.bindparam("points", expanding=True)))
 )
 _LANES = (
@@ -132,7 +143,7 @@ _LANES = (
         GROUP_LANE.c.court_ref,
         GROUP_LANE.c.lane,
         GRANT.c.granule,
-        sa.func.max(GRANT.c.rev),
+        sa.func.max(GRANT.c.rev - STEP * GRANT.c.restores),
     )
     .select_from(
         GROUP_LANE.outerjoin(
@@ -142,7 +153,7 @@ _LANES = (
                 GRANT.c.lane == GROUP_LANE.c.lane,
                 GRANT.c.granule >= sa.bindparam("first"),
                 GRANT.c.granule < sa.bindparam("last"),
-                GRANT.c.rev >= LOOK_AHEAD,
+                GRANT.c.rev - STEP * GRANT.c.restores >= LOOK_AHEAD,
             ),
         )
     )

@@ -12,8 +12,9 @@ from core.window import Window, granule_of, granule_start
 from locks.codes import MAX_LENGTH, MAX_REV
 from locks.errors import NotSellable, WhyNot
 from locks.margins import EARLY_S
-from locks.models import AccessPoint, CodeGroupLane, Grant, Lock, LockOffer, LockState, Transport
+from locks.models import AccessPoint, CodeGroup, CodeGroupLane, Grant, Lock, LockOffer, LockState, Transport
 from locks.modes.models import ModeOrder
+from locks.revs import STEP
 
 LOOK_AHEAD = 2
 """A lock without contact accepts revs up to this far above its floor (protocol section 6, rule 4)."""
@@ -69,7 +70,7 @@ def require_sellable(
     for point in points.values():
         horizon = horizon_of(point, now)
         for granule, length in starts.items():
-            rev = next_revs.get((point.id, granule), 0)
+            rev = next_revs.get((point.id, granule), STEP * point.restores)
             start = Start(granule, length, point.lane, rev)
             why = why_not(point, point.starts or {}, point.floors or {}, start, horizon=horizon, now=now)
             if why is not None:
@@ -157,8 +158,8 @@ def is_derivable(starts: Offer, floors: Offer, *, granule: int, length: int, lan
 
 
 # Columns of tables, not of mapped classes: the mapper's share would be half of what a hold pays for it.
-ACCESS_POINT, GROUP_LANE, GRANT, LOCK, OFFER, MODE = (
-    kind.__table__ for kind in (AccessPoint, CodeGroupLane, Grant, Lock, LockOffer, ModeOrder)
+ACCESS_POINT, GROUP, GROUP_LANE, GRANT, LOCK, OFFER, MODE = (
+    kind.__table__ for kind in (AccessPoint, CodeGroup, CodeGroupLane, Grant, Lock, LockOffer, ModeOrder)
 )
 _BEFORE = LOCK.alias("lock_before")
 _LAST_END = sa.case(
@@ -214,8 +215,8 @@ def living_lock(points: Any, point_id: Any) -> Any:
 
 
 def _what_locks_hold() -> sa.Select[Any]:
-    """One row for each access point and start that has grants there (one without, else), with the highest
-    rev.
+    """One row for each access point and start that has grants there (one without, else), with the rev before
+    the next (see `revs.next_rev`).
     """
     points: sa.BindParameter[Any] = sa.bindparam("points", expanding=True)
     courts: sa.BindParameter[Any] = sa.bindparam("courts", expanding=True)
@@ -230,12 +231,18 @@ def _what_locks_hold() -> sa.Select[Any]:
         .scalar_subquery()
     )
     point = (
-        sa.select(ACCESS_POINT.c.id, ACCESS_POINT.c.code_group_id, lane.label("lane"))
+        sa.select(ACCESS_POINT.c.id, ACCESS_POINT.c.code_group_id, GROUP.c.restores, lane.label("lane"))
+        .join_from(ACCESS_POINT, GROUP, GROUP.c.id == ACCESS_POINT.c.code_group_id)
         .where(ACCESS_POINT.c.id.in_(points))
         .subquery()
     )
     used = (
-        sa.select(GRANT.c.code_group_id, GRANT.c.lane, GRANT.c.granule, sa.func.max(GRANT.c.rev).label("rev"))
+        sa.select(
+            GRANT.c.code_group_id,
+            GRANT.c.lane,
+            GRANT.c.granule,
+            sa.func.max(GRANT.c.rev - STEP * GRANT.c.restores).label("rev"),
+        )
         .where(
             GRANT.c.granule.in_(granules),
             GRANT.c.code_group_id.in_(sa.select(point.c.code_group_id)),
@@ -245,7 +252,14 @@ def _what_locks_hold() -> sa.Select[Any]:
     )
     joined = living_lock(sa.join(point, used, _same_lane(point, used), isouter=True), point.c.id)
     return sa.select(
-        point.c.id, point.c.lane, used.c.granule, used.c.rev, *LOCK_COLUMNS, OFFER.c.starts, OFFER.c.floors
+        point.c.id,
+        point.c.lane,
+        point.c.restores,
+        used.c.granule,
+        (used.c.rev + STEP * point.c.restores).label("rev"),
+        *LOCK_COLUMNS,
+        OFFER.c.starts,
+        OFFER.c.floors,
     ).select_from(joined)
 
 
