@@ -83,10 +83,11 @@ def install(
         NoSuchAccessPoint: nothing is called that.
         NotThere: no such facility.
         locks.errors.AlreadyFitted: there is a lock already.
-        OSError: the broker's files cannot be written; no lock was made.
+        OSError: the broker's files cannot be read or written; no lock was made.
     """
     municipality_id, now = services.municipality_id, services.clock.now()
-    # Where the files cannot be written, no lock is made: nobody would ever see its secrets.
+    # Where the files cannot be read or written, no lock is made: nobody would ever see its secrets.
+    broker = broker_shown(services.settings)
     write_for_broker(services)
     with services.database.transaction() as session:
         if facility is not None:
@@ -97,7 +98,7 @@ def install(
             session, services.keyring, access_point_id=found, transport=transport, actor=actor, now=now
         )
     write_for_broker(services)
-    return shown_once(services.settings, made)
+    return _shown_once(services.settings, broker, made)
 
 
 def replace_lock(services: Services, lock_id: str, *, actor: str, reason: str = "") -> Shown:
@@ -105,8 +106,9 @@ def replace_lock(services: Services, lock_id: str, *, actor: str, reason: str = 
 
     Raises:
         NotThere, LockIsDead, VendorKeepsIt: see `locks.life.replace`.
-        OSError: the broker's files cannot be written; nothing was changed.
+        OSError: the broker's files cannot be read or written; nothing was changed.
     """
+    broker = broker_shown(services.settings)
     write_for_broker(services)
     with services.database.transaction() as session:
         made = life.replace(
@@ -119,18 +121,23 @@ def replace_lock(services: Services, lock_id: str, *, actor: str, reason: str = 
             now=services.clock.now(),
         )
     write_for_broker(services)
-    return shown_once(services.settings, made)
+    return _shown_once(services.settings, broker, made)
 
 
-def shown_once(settings: Settings, made: Installation) -> Shown:
+def broker_shown(settings: Settings) -> dict[str, str | int | bool]:
+    """Where a lock finds the broker: `host`, `port`, `tls`, and with TLS `ca_pem`, what it pins.
+
+    Raises:
+        OSError: the authorities' file of the settings cannot be read.
+    """
+    shown: dict[str, str | int | bool] = {"host": settings.mqtt_host, "port": settings.mqtt_port}
+    if settings.mqtt_tls_ca is None:
+        return shown | {"tls": False}
+    return shown | {"tls": True, "ca_pem": settings.mqtt_tls_ca.read_text(encoding="ascii")}
+
+
+def _shown_once(settings: Settings, broker: dict[str, str | int | bool], made: Installation) -> Shown:
     """What goes onto the installer's screen, and nowhere else."""
-    broker: dict[str, str | int | bool] = {
-        "host": settings.mqtt_host,
-        "port": settings.mqtt_port,
-        "tls": settings.mqtt_tls_ca is not None,
-    }
-    if settings.mqtt_tls_ca is not None:
-        broker["ca_pem"] = settings.mqtt_tls_ca.read_text(encoding="ascii")
     sync = f"{settings.base_url.rstrip('/')}/locks/v1/{made.lock}/sync"
     return Shown(made.lock, made.root.hex(), made.code_root.hex(), broker, made.username, made.password, sync)
 

@@ -5,10 +5,17 @@ from pathlib import Path
 
 from core.errors import Unavailable
 
+_TLS = """\
+certfile {folder}/tls/server.pem
+keyfile {folder}/tls/server.pem
+tls_version tlsv1.2
+"""
+
 _CONFIGURATION = """\
 # The listener comes first: an option before it would open 1883 on every interface.
 listener {port} 127.0.0.1
 use_username_as_clientid true
+{tls}max_connections 20000
 allow_anonymous false
 password_file {folder}/passwords
 acl_file {folder}/acl
@@ -17,6 +24,7 @@ persistence true
 persistence_location {folder}/store/
 autosave_interval 1
 autosave_on_changes true
+persistent_client_expiration 1d
 max_packet_size 65536
 max_inflight_messages 100
 max_queued_messages 10000
@@ -26,8 +34,10 @@ log_type warning
 {user}"""
 
 
-def mosquitto_command(folder: Path, port: int, *, is_root: bool) -> list[str]:
+def mosquitto_command(folder: Path, port: int, *, is_root: bool, is_tls: bool = False) -> list[str]:
     """Write the broker's configuration into a folder and say how to start it.
+
+    With `is_tls` it speaks TLS alone, by what `locks.broker_certificates.ensure` made in the same folder.
 
     Raises:
         Unavailable: Mosquitto is not installed.
@@ -41,6 +51,12 @@ def mosquitto_command(folder: Path, port: int, *, is_root: bool) -> list[str]:
     (folder / "store").mkdir(parents=True, exist_ok=True)
     for name in ("passwords", "acl"):
         (folder / name).touch(mode=0o600)
-    text = _CONFIGURATION.format(port=port, folder=folder.resolve(), user="user root\n" if is_root else "")
+    where = folder.resolve()
+    text = _CONFIGURATION.format(
+        port=port,
+        folder=where,
+        tls=_TLS.format(folder=where) if is_tls else "",
+        user="user root\n" if is_root else "",
+    )
     (folder / "mosquitto.conf").write_text(text)
     return [program, "-c", str(folder / "mosquitto.conf")]

@@ -11,7 +11,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from booking.app.installing import access_point_names, install, write_for_broker
+from booking.app.certificates import renew
+from booking.app.installing import access_point_names, broker_shown, install, write_for_broker
 from booking.app.services import Services
 from booking.app.wiring import build_services
 from booking.demo.broker import mosquitto_command
@@ -21,6 +22,7 @@ from booking.demo.supervisor import Supervisor
 from booking.seed.run import seed
 from core.ids import new_token, random_bytes
 from core.settings import Settings, inherited_environment
+from locks.broker_certificates import FOLDER, PINNED
 from migrations.run import upgrade
 
 PROCESSES = ("broker", "mail", "stripe", "web", "gateway", "worker", "doors")
@@ -80,7 +82,9 @@ class Town:
             core.errors.ContractBroken: one did not come up; the message names its log.
         """
         self._prepare()
-        broker = mosquitto_command(self.folder / "broker", self.at.broker, is_root=os.geteuid() == 0)
+        broker = mosquitto_command(
+            self.folder / "broker", self.at.broker, is_root=os.geteuid() == 0, is_tls=True
+        )
         self.processes.start("broker", broker, self.environment)
         wait_for_port(self.at.broker)
         self._start_outside()
@@ -158,6 +162,7 @@ class Town:
         )
         upgrade(settings.database_url)
         services = build_services(settings)
+        renew(settings, now=services.clock.now())
         with services.database.transaction() as session:
             seed(session, services.keyring, sample_password=self.sample_password, now=services.clock.now())
         self._provision_doors(services)
@@ -166,7 +171,7 @@ class Town:
         services.database.dispose()
 
     def _provision_doors(self, services: Services) -> None:
-        """Give each sample hall a lock once; keep what its installer was shown, with today's port."""
+        """Give each sample hall a lock once; keep what its installer was shown, with today's broker."""
         doors: list[dict[str, Any]] = (
             json.loads(self.doors_file.read_text()) if self.doors_file.exists() else []
         )
@@ -177,7 +182,7 @@ class Town:
                 doors.append({"name": name, **install(services, access_point=name).as_json()})
                 self.doors_file.write_text(json.dumps(doors, ensure_ascii=False, indent=1))
         for door in doors:
-            door["broker"] = {"host": "127.0.0.1", "port": self.at.broker, "tls": False}
+            door["broker"] = broker_shown(services.settings)
         self.doors_file.write_text(json.dumps(doors, ensure_ascii=False, indent=1))
 
     def _kaiho(self, *words: str) -> list[str]:
@@ -209,6 +214,7 @@ class Town:
             "MQTT_PORT": str(self.at.broker),
             "MQTT_USERNAME": "gateway-1",
             "MQTT_PASSWORD": self._secrets["mqtt_password"],
+            "MQTT_TLS_CA": str(self.folder / "broker" / FOLDER / PINNED),
             "BROKER_DIR": str(self.folder / "broker"),
             "SMTP_HOST": "127.0.0.1",
             "SMTP_PORT": str(self.at.mail),
