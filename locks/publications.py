@@ -51,9 +51,10 @@ class Publication:
 
 
 def is_any_due(session: Session, *, now: datetime) -> bool:
-    """Whether `claim` would find something."""
+    """Whether `claim` or `claim_clearings` would find something."""
     is_due = sa.exists().where(Lock.publish_due_at <= now, *_LISTENS)
-    return bool(session.scalar(sa.select(is_due)))
+    is_clearing_due = sa.exists().where(Lock.clear_due_at <= now)
+    return bool(session.scalar(sa.select(sa.or_(is_due, is_clearing_due))))
 
 
 def claim(session: Session, *, limit: int, now: datetime, lease: timedelta = LEASE) -> list[Claim]:

@@ -106,6 +106,10 @@ class Mosquitto:
         (self.folder / "passwords").write_text("".join(lines), encoding="utf-8")
         acl = "".join(_GATEWAY_ACL.format(name=name) for name in self._gateways) + _LOCKS_ACL
         (self.folder / "acl").write_text(acl, encoding="utf-8")
+        self.read_again()
+
+    def read_again(self) -> None:
+        """Let it read its files once more, where it runs; whoever wrote them."""
         if self._process is not None and self._process.poll() is None:
             reloads = self.log.count("Reloading config")
             self._process.send_signal(signal.SIGHUP)

@@ -95,9 +95,14 @@ class Door:
 
     def take_welcome(self, jws: str) -> dict[str, Any]:
         """Verify, and drop what is acknowledged."""
-        claims: dict[str, Any] = json.loads(self._opened(jws, "kaiho-welcome"))
+        claims = self.opened(jws, "kaiho-welcome")
         assert claims["nonce"] == self.nonce
         self.events = [event for event in self.events if event["seq"] > claims["ack_seq"]]
+        return claims
+
+    def opened(self, jws: str, typ: str) -> dict[str, Any]:
+        """Verify a message of the server; its members."""
+        claims: dict[str, Any] = json.loads(self._opened(jws, typ))
         return claims
 
     def _opened(self, jws: str, typ: str) -> bytes:
