@@ -16,6 +16,7 @@ from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 from booking.app.fleet_cli import fleet
 from booking.app.lock_cli import lock
 from booking.app.place_cli import access_points
+from booking.app.restore_cli import after_restore
 from booking.app.services import Services
 from core import logs
 from core.clock import SystemClock
@@ -282,6 +283,7 @@ def demo(tour: bool, port: int, listen: str, folder: Path) -> None:
 main.add_command(fleet)
 main.add_command(lock)
 main.add_command(access_points)
+main.add_command(after_restore)
 
 
 if __name__ == "__main__":
