@@ -280,7 +280,10 @@ class Door:
             self.feed(BoltMoved(position, True))
 
     def sync(self) -> None:
-        self.feed(SyncAsked())
+        """Someone presses the service button."""
+        with self.changed:
+            self._measure()
+            self.feed(SyncAsked())
 
     def tick(self) -> None:
         """Everything that is due by now."""

@@ -2,7 +2,8 @@
 
     python -m firmware_sim.fleet --locks FILE.json --picture FILE.json --start-ms N --origin S --speed N
 
-Says `{"locks": N}` once it runs; ends in order on SIGTERM and SIGINT.
+Says `{"locks": N}` once it runs; ends in order on SIGTERM and SIGINT. SIGUSR1: all speak at once.
+SIGUSR2: two hundred speak one after the other.
 """
 
 import argparse
@@ -47,6 +48,9 @@ async def _run(fleet: Fleet) -> None:
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop.set)
+    turns: set[asyncio.Task[None]] = set()
+    loop.add_signal_handler(signal.SIGUSR1, fleet.ask_all)
+    loop.add_signal_handler(signal.SIGUSR2, lambda: turns.add(loop.create_task(fleet.ask_in_turn())))
     sys.stdout.write(json.dumps({"locks": str(len(fleet.sleepers))}) + "\n")
     sys.stdout.flush()
     await fleet.run(stop)

@@ -70,6 +70,20 @@ class Fleet:
                 await asyncio.sleep(0)
             sleeper.power_up()
 
+    def ask_all(self) -> None:
+        """Everybody speaks at once, as after a common outage."""
+        self.around.tally.asked(mono_s())
+        for sleeper in self.sleepers:
+            sleeper.ask()
+
+    async def ask_in_turn(self, count: int = 200) -> None:
+        """One after the other, each once the one before sleeps again."""
+        self.around.tally.asked(mono_s())
+        for sleeper in self.sleepers[:count]:
+            sleeper.ask()
+            while sleeper.state.contact is not None:
+                await asyncio.sleep(0.001)
+
     def picture(self) -> dict[str, object]:
         """The process in numbers."""
         resident = resident_kib()

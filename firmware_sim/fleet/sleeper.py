@@ -194,7 +194,8 @@ class Sleeper:
             wire.close()
         self._ticker.sleep()
         tally.awake -= 1
-        tally.contact_s.append(mono_s() - self._woke)
+        tally.ended_s = mono_s()
+        tally.contact_s.append(tally.ended_s - self._woke)
         if self.state.failed_contacts:
             tally.failed += 1
         else:

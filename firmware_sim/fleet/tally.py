@@ -25,6 +25,10 @@ class Tally:
         """Steps of the core that raised; nothing may."""
         self.awake = 0
         self.powered = 0
+        self.asked_s = 0.0
+        """The host's monotonic second at which all were last asked to speak."""
+        self.ended_s = 0.0
+        """The same of the newest contact's end."""
         self.by_hour: dict[int, int] = {}
         self.welcome_s: deque[float] = deque(maxlen=KEPT)
         """Hello sent to welcome received."""
@@ -36,10 +40,16 @@ class Tally:
         hour = int(town_s // 3600)
         self.by_hour[hour] = self.by_hour.get(hour, 0) + 1
 
+    def asked(self, host_s: float) -> None:
+        """Everybody is asked to speak: waits are counted from here."""
+        self.asked_s = host_s
+        self.welcome_s.clear()
+        self.contact_s.clear()
+
     def as_json(self) -> dict[str, object]:
         """Everything, with medians and 99th percentiles in milliseconds."""
         found: dict[str, object] = {
-            name: value for name, value in self.__dict__.items() if isinstance(value, int)
+            name: value for name, value in self.__dict__.items() if isinstance(value, int | float)
         }
         found["by_hour"] = {str(hour): count for hour, count in sorted(self.by_hour.items())}
         for name, waits in (("welcome", self.welcome_s), ("contact", self.contact_s)):
