@@ -5,12 +5,8 @@ Who drives it, a random machine or a told story, calls the acts; `check` and eac
 
 from collections import Counter
 from collections.abc import Callable
-from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from random import Random
-from uuid import UUID
-
-import sqlalchemy as sa
 
 from core.clock import civil_day, start_of_day
 from core.database import Database
@@ -19,20 +15,17 @@ from firmware_sim.core.primitives import code_of as firmware_code_of
 from locks.callbacks import Sellable
 from locks.envelope import DESIRED, HELLO, seal, to_json
 from locks.keys import subkey
-from locks.models import EventLoss, LockEvent
-from locks.standing import Standing
 from tests.bench.histories.gateway import Gateway
-from tests.bench.histories.server import Secrets, Sold
+from tests.bench.histories.server import Secrets
 from tests.bench.histories.steps_server import StepsServer
 from tests.simulation.channel import Channel
 from tests.simulation.clock import Agenda, VirtualClock
 from tests.simulation.door import SimulatedDoor, Verdict
 from tests.simulation.oracle import Violated
+from tests.simulation.promises_of_a_door import Promises, Ticket
 
 BEGIN = start_of_day(date(2026, 11, 21)) + timedelta(hours=9)
 EARLY, LATE = timedelta(seconds=600), timedelta(seconds=900)
-SLACK = timedelta(seconds=45)
-"""More than a clock of 20 ppm is off after three weeks."""
 LEFT, RIGHT = 1, 2
 
 
@@ -51,22 +44,6 @@ class RoundTheClock:
             for courts in (frozenset({LEFT}), frozenset({RIGHT}), frozenset({LEFT, RIGHT}))
             if not self.closed.intersection(range(granule, granule + length))
         ]
-
-
-@dataclass(slots=True)
-class Ticket:
-    """A code that somebody was given. Staff codes have no credential of a window."""
-
-    code: str
-    opens: datetime
-    closes: datetime
-    sold_at: datetime
-    sold: Sold | None = None
-    window: Window | None = None
-    courts: frozenset[int] = frozenset()
-    is_beyond: bool = False
-    """Sold as pending."""
-    ended_at: datetime | None = None
 
 
 class OneDoor:
@@ -101,8 +78,7 @@ class OneDoor:
         )
         self.tickets: list[Ticket] = []
         self.staff: list[Ticket] = []
-        self._entered: dict[tuple[int, int], int] = {}
-        self._applied = self._version = 0
+        self.promises = Promises(self.server, self.door, self.tickets, self.coverage)
         self._overnight()
         self.gateway.publish()
         self.door.power_up()
@@ -228,7 +204,7 @@ class OneDoor:
         """Somebody types a code; None where the power went."""
         verdict = self._enter(ticket.code)
         if verdict is not None:
-            self._judge(ticket, verdict)
+            self.promises.judge(ticket, verdict)
         return verdict
 
     def guess(self, code: str) -> None:
@@ -241,18 +217,7 @@ class OneDoor:
 
     def check(self) -> None:
         """What must be true at any moment."""
-        row, state = self.server.lock(), self.door.state
-        if row.applied_version < self._applied:
-            raise Violated("applied", f"back from {self._applied} to {row.applied_version}")
-        if row.applied_version > max(self.door.versions, default=0):
-            raise Violated("applied", f"{row.applied_version}, which the lock never had")
-        self._applied = row.applied_version
-        if state.powered:
-            if state.desired.version < self._version:
-                raise Violated("applied", f"the lock went from {self._version} to {state.desired.version}")
-            self._version = state.desired.version
-            self._standings()
-        self._log(row.acked_seq)
+        self.promises.check(self.now)
 
     def heal(self) -> None:
         """No more faults: within two contacts both sides say the same."""
@@ -261,42 +226,8 @@ class OneDoor:
         self.run(60)
         for _ in range(2):
             self.contact()
-        row, state = self.server.lock(), self.door.state
-        held = (row.applied_version, state.desired.version, row.acked_seq)
-        wanted = (row.desired_version, row.desired_version, state.log.last_seq())
-        if held != wanted:
-            raise Violated("equal", f"applied, held and acknowledged {held}, not {wanted}")
-        sold = {
-            ticket.sold.credential
-            for ticket in self.tickets
-            if ticket.sold is not None
-            and ticket.ended_at is None
-            and ticket.closes > self.now
-            and ticket.opens < self.now + timedelta(days=44)
-        }
-        if not sold <= set(state.desired.grants):
-            raise Violated("equal", f"the lock lacks {sorted(sold - set(state.desired.grants))}")
+        self.promises.must_be_equal(self.now)
         self.check()
-
-    def _standings(self) -> None:
-        """`on the lock` is never said before the lock has it."""
-        live = [ticket for ticket in self.tickets if ticket.ended_at is None]
-        told = self.server.standings([ticket.sold.holder for ticket in live if ticket.sold], now=self.now)
-        for ticket in live:
-            assert ticket.sold is not None
-            is_there = ticket.sold.credential in self.door.state.desired.grants
-            if told[UUID(str(ticket.sold.holder))] is Standing.ON_THE_LOCK and not is_there:
-                raise Violated("honest screens", f"{ticket.sold.credential} is said to be on the lock")
-
-    def _log(self, acked: int) -> None:
-        """Stored or known to be lost, without a gap; forgotten by the lock only once it is."""
-        stored = {row.seq for row in self.server.rows(sa.select(LockEvent.seq))}
-        for row in self.server.rows(sa.select(EventLoss.first_seq, EventLoss.last_seq)):
-            stored |= set(range(row.first_seq, row.last_seq + 1))
-            self.coverage["recorded losses"] += 1
-        missing = set(range(1, max(acked, self.door.acknowledged) + 1)) - stored
-        if missing:
-            raise Violated("log", f"acknowledged, neither stored nor recorded as lost: {sorted(missing)[:5]}")
 
     def _enter(self, code: str) -> Verdict | None:
         for _ in range(8):
@@ -313,47 +244,6 @@ class OneDoor:
         verdict = self.door.verdicts[seen]
         self.coverage[verdict.outcome + (":offline" if verdict.offline else "")] += 1
         return verdict
-
-    def _judge(self, ticket: Ticket, verdict: Verdict) -> None:
-        is_inside = ticket.opens + SLACK <= verdict.at <= ticket.closes - SLACK
-        is_live = ticket.ended_at is None or verdict.at < ticket.ended_at
-        if not verdict.opens:
-            if is_inside and is_live:
-                self._must_not_be(ticket, verdict)
-            return
-        if not ticket.opens - SLACK <= verdict.at <= ticket.closes + SLACK:
-            raise Violated("window", f"opened at {verdict.at}, {ticket.opens} to {ticket.closes}")
-        if not is_live:
-            assert ticket.ended_at is not None
-            if verdict.contact_at is not None and verdict.contact_at > ticket.ended_at:
-                raise Violated("cancelled", f"opened after the contact of {verdict.contact_at}")
-            self.coverage["opened for a cancelled code"] += 1
-        if ticket.sold is None:
-            return
-        granule, _, lane, rev = ticket.sold.credential
-        if rev < self._entered.get((granule, lane), 0):
-            raise Violated("burn", f"rev {rev} opened after rev {self._entered[granule, lane]}")
-        self._entered[granule, lane] = rev
-
-    def _must_not_be(self, ticket: Ticket, verdict: Verdict) -> None:
-        """A refusal of a valid code: only what the protocol names as left over is none."""
-        desired = self.door.state.desired
-        is_listed = ticket.sold is not None and ticket.sold.credential in desired.grants
-        if not verdict.knew_time:
-            excuse = "no clock after a power cut"
-        elif ticket.sold is None and ticket.sold_at > (verdict.contact_at or BEGIN):
-            excuse = "a staff code that the lock has not heard of"
-        elif verdict.outcome == "throttled" and not is_listed:
-            excuse = "throttled by somebody else"
-        elif ticket.is_beyond and not is_listed:
-            excuse = "pending, never reached the lock"
-        else:
-            raise Violated(
-                "paid means in",
-                f"{verdict.outcome} at {verdict.at}, sold {ticket.sold_at}, {ticket.sold}, last contact "
-                f"{verdict.contact_at}, lock holds {desired.version}",
-            )
-        self.coverage[f"refused: {excuse}"] += 1
 
     def _is_taken(self, window: Window, courts: frozenset[int]) -> bool:
         return any(

@@ -9,7 +9,8 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, pr
 
 from core.database import Base, Database
 from tests.servers.schema import sqlite_url
-from tests.simulation.one_door import LEFT, RIGHT, OneDoor, Ticket, instant
+from tests.simulation.one_door import LEFT, RIGHT, OneDoor, instant
+from tests.simulation.promises_of_a_door import Ticket
 
 COURTS = st.sampled_from([frozenset({LEFT}), frozenset({RIGHT}), frozenset({LEFT, RIGHT})])
 MINUTE, HOUR, DAY = 60, 3600, 86400
