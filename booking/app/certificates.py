@@ -38,3 +38,8 @@ def check(settings: Settings, *, now: datetime) -> Sequence[Ending]:
             say = log.error if ending.days_left < 0 else log.warning
             say("broker_certificate_ends", what=ending.what, days=ending.days_left, level=ending.level)
     return held
+
+
+def warn(settings: Settings, *, now: datetime) -> int:
+    """As `check`, for a job: how many certificates end soon."""
+    return sum(ending.level is not None for ending in check(settings, now=now))

@@ -12,6 +12,7 @@ import structlog
 from apscheduler.schedulers.background import BackgroundScheduler
 from prometheus_client import Counter, Histogram
 
+from booking.app import certificates
 from booking.app.installing import BrokerUsers
 from booking.app.services import Services
 from booking.notices import lock_alarms, sender
@@ -77,6 +78,7 @@ class Worker:
             "mail": (1, lambda: sender.send_due(given.database, self._mailer, given.clock)),
             "horizons": (600, self._horizons),
             "broker_users": (5, self._broker_users.follow),
+            "broker_certificates": (3600, lambda: certificates.warn(given.settings, now=given.clock.now())),
             "lock_alarms": (60, self._lock_alarms),
             "lock_alarm_mails": (30, self._lock_alarm_mails),
             "emergency_codes": (60, self._emergency_codes),

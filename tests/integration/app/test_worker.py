@@ -31,6 +31,10 @@ from tests.servers.loopback import eventually
 from tests.servers.processes import Processes
 
 JOBS = {
+    "lock_alarm_mails",
+    "lock_alarms",
+    "broker_users",
+    "broker_certificates",
     "vendor_watch",
     "vendor_pins",
     "deadlines",
