@@ -19,6 +19,9 @@ from locks.versions import bump_access_points
 LONGEST_HOLD_OPEN = timedelta(hours=16)
 """From opening up to the last group: a door that is forgotten open is shut before the next morning."""
 
+_AFTER_END = timedelta(seconds=30)
+"""A lock's clock may be a second ahead: too early, it hears the old word and asks again in 15 minutes."""
+
 
 class Mode(StrEnum):
     """`operating_mode` of a lock's `config` (protocol 4)."""
@@ -179,12 +182,13 @@ def mode_of(session: Session, access_point_id: int, now: datetime) -> tuple[Mode
 
 
 def next_turn_at(session: Session, access_point_id: int, now: datetime) -> datetime | None:
-    """When the mode may change by itself next: a lock should speak then."""
-    return session.scalar(
+    """When a lock should speak because its mode changes by itself: just after that."""
+    ends_at = session.scalar(
         sa.select(sa.func.min(ModeOrder.until_at)).where(
             ModeOrder.access_point_id == access_point_id, *_lasts(now)
         )
     )
+    return ends_at + _AFTER_END if ends_at is not None else None
 
 
 def _lasts(now: datetime) -> tuple[sa.ColumnElement[bool], ...]:
