@@ -4,6 +4,7 @@ import base64
 import json
 from collections.abc import Iterable, Iterator
 from pathlib import Path
+from typing import Any
 
 from tests.fuzz.decoders import NONCE, due_header
 from tests.fuzz.world import COMMAND, KINDS, VECTORS, signed
@@ -35,6 +36,35 @@ TOKENS = (
 )
 
 
+_AT = {"at": 1_797_976_760, "clock_quality": "synced"}
+EVENTS: list[dict[str, Any]] = [
+    {"kind": "door_lock_alarm", "alarm": "log_overflow", "range": [1, 117]},
+    {"kind": "time_changed", "from": 1_797_976_760, "to": 1_797_970_000},
+    {"kind": "desired_applied", "version": 83, "digest": "0" * 64},
+    {"kind": "command_result", "id": "c-1", "command": "identify", "result": "ok"},
+    {"kind": "lock_operation_error", "error": "invalid_credential", "count": 3},
+    {"kind": "lock_operation", "operation": "unlock", "source": "keypad", "credential": "kanri-1"},
+    {"kind": "door_state_change", "door": "open", "entered": 31415926, "note": "31415926"},
+]
+CHANGES: list[tuple[str, dict[str, Any]]] = [
+    (
+        "hello",
+        {
+            "last_seq": 124,
+            "battery_mv": None,
+            "events": [{"seq": 118 + index, **_AT, **event} for index, event in enumerate(EVENTS)],
+        },
+    ),
+    ("desired", {"version": 84, "next_mac_epoch": 1}),
+    ("desired", {"version": 83, "issued_at": 0}),
+    ("desired", {"v": 2}),
+    ("command", {"kind": "set_mode", "args": {"operating_mode": "passage"}}),
+    ("command", {"kind": "sync_now", "expires_at": 1_797_976_800}),
+    ("welcome", {"now": 1_797_970_000_000, "next_sync_at": 0}),
+]
+"""What the golden messages do not show: other events, other versions, other orders."""
+
+
 def sound() -> Iterator[bytes]:
     """Messages that hold, as `decoders.judge_input` reads them."""
     for index, kind in enumerate(KINDS):
@@ -45,6 +75,16 @@ def sound() -> Iterator[bytes]:
         yield bytes([index + 8]) + payload
     yield b"\x00" + VECTORS["desired_jws"].encode()
     yield b"\x03" + VECTORS["hello_jws"].encode()
+    for kind, changes in CHANGES:
+        payload = json.loads(payload_of(kind)) | changes
+        yield bytes([KINDS.index(kind) + 8]) + json.dumps(payload).encode()
+    for text in ("[" * 15 + "1" + "]" * 15, "[" * 16 + "]" * 16, "1" * 40, "-1." + "0" * 35 + "e9", "1e999"):
+        yield b"\x08" + with_member(text)
+
+
+def with_member(text: str) -> bytes:
+    """A desired state with one more member, written as it is."""
+    return payload_of("desired")[:-1] + b',"x":' + text.encode() + b"}"
 
 
 def unsound() -> Iterator[bytes]:
@@ -53,6 +93,8 @@ def unsound() -> Iterator[bytes]:
         payload, header = payload_of(kind), due_header(kind)
         yield bytes([index + 4]) + header.replace(b"{", b'{"alg":"HS256",', 1) + b"\n" + payload
         yield bytes([index + 8]) + payload.replace(b"{", b'{"v":1,', 1)
+    for text in ("[" * 16 + "1" + "]" * 16, "[" * 17 + "]" * 17, "1" * 41, "-1." + "0" * 36 + "e9", "NaN"):
+        yield b"\x08" + with_member(text)
     for case in VECTORS["bad_envelopes"]:
         yield b"\x00" + case["jws"].encode()
 

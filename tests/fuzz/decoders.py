@@ -12,7 +12,18 @@ from firmware_sim.core.stimuli import Connected, Now, PowerUp, Received, Subscri
 from locks import envelope as server_side
 from locks.errors import BadMessage
 from locks.wire import hello_of
-from tests.fuzz.world import CODE_ROOT, KINDS, LOCK, ROOT, direction_of, is_signed, key, signed, signed_anew
+from tests.fuzz.world import (
+    CODE_ROOT,
+    KINDS,
+    LOCK,
+    ROOT,
+    VECTORS,
+    direction_of,
+    is_signed,
+    key,
+    signed,
+    signed_anew,
+)
 
 EPOCHS = 16
 """MAC epochs that both sides hold open here; a message under a later one is judged by neither."""
@@ -175,16 +186,27 @@ def _awaiting() -> State:
     return state
 
 
+def _holding() -> State:
+    """The same lock with the golden desired state applied."""
+    message = VECTORS["desired_jws"].encode()
+    received = Received(f"kaiho/v1/locks/{LOCK}/down/desired", message, True)
+    return step(_AWAITING, received, Now(MONO + 1, WALL_MS + 1000))[0]
+
+
 _AWAITING = _awaiting()
+_HOLDING = _holding()
 NONCE: str = _AWAITING.contact.nonce if _AWAITING.contact else ""
 
 
 def _lock_goes_on(message: bytes, kind: str, *, is_sound: bool) -> None:
     """The whole lock takes the message as its broker would hand it over."""
     received = Received(f"kaiho/v1/locks/{LOCK}/down/{kind}", message, kind == "desired")
-    after, _ = step(_AWAITING, received, Now(MONO + 2, WALL_MS + 2000))
-    if not is_sound and _believed(after) != _believed(_AWAITING):
-        raise Finding(f"a refused message changed the lock: {kind} {message!r}")
+    for before in (_AWAITING, _HOLDING) if kind == "desired" else (_AWAITING,):
+        after, _ = step(before, received, Now(MONO + 2, WALL_MS + 2000))
+        if not is_sound and _believed(after) != _believed(before):
+            raise Finding(f"a refused message changed the lock: {kind} {message!r}")
+        if after.desired.version < before.desired.version:
+            raise Finding(f"an older version was applied: {message!r}")
 
 
 def _believed(state: State) -> tuple[object, ...]:
