@@ -1,6 +1,6 @@
 """What is true of a holder's codes, and said on screens: never more than a lock has confirmed."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from enum import StrEnum
@@ -8,14 +8,24 @@ from typing import Any
 from uuid import UUID
 
 import sqlalchemy as sa
-from sqlalchemy.orm import Session
+from sqlalchemy.orm import Session, aliased
 
 from core.secrets import Keyring
 from core.window import granule_start
 from locks.codes import code_of
 from locks.keys import code_root_of, subkey
 from locks.margins import late_s, opens_from, opens_until
-from locks.models import SERVING, AccessPoint, CodeGroup, Grant, Lock, LockOffer, Transport
+from locks.models import (
+    SERVING,
+    AccessPoint,
+    AccessPointKind,
+    CodeGroup,
+    Grant,
+    Lock,
+    LockOffer,
+    LockState,
+    Transport,
+)
 from locks.sellable import LOST_AFTER, is_derivable
 from locks.vendors.models import PinState, VendorPin
 
@@ -38,6 +48,7 @@ class Standing(StrEnum):
 
 
 _WORST_LAST = list(Standing)
+_LEAVING = aliased(Lock)
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +57,7 @@ class ShownCode:
 
     access_point_id: int
     access_point_name: str
+    kind: AccessPointKind
     code: str = field(repr=False)
     opens_from: datetime
     opens_until: datetime
@@ -72,6 +84,7 @@ def codes_of(session: Session, keyring: Keyring, *, holder: UUID, now: datetime)
             ShownCode(
                 access_point_id=grant.access_point_id,
                 access_point_name=row.name,
+                kind=AccessPointKind(row.kind),
                 code=code_of(
                     subkey(code_root, "code", epoch), grant.granule, grant.length, grant.lane, grant.rev
                 ),
@@ -84,20 +97,68 @@ def codes_of(session: Session, keyring: Keyring, *, holder: UUID, now: datetime)
     return shown
 
 
-def standings_of(session: Session, *, holders: Sequence[UUID], now: datetime) -> dict[UUID, Standing]:
-    """The worst standing among each holder's codes; live ones hide withdrawn ones. A holder without codes
-    is absent.
+@dataclass(frozen=True, slots=True)
+class DoorStanding:
+    """Where a holder's code stands at one access point, and since when we know."""
+
+    access_point_id: int
+    access_point_name: str
+    kind: AccessPointKind
+    standing: Standing
+    opens_from: datetime
+    opens_until: datetime
+    last_contact_at: datetime | None
+    """Of the lock that is on the access point now; None: there is none, or it has never spoken."""
+
+
+def standings_by_access_point(session: Session, *, holder: UUID, now: datetime) -> list[DoorStanding]:
+    """One line for each access point of a holder, in the order in which they were made; no digits."""
+    return standings_of_doors(session, holders=[holder], now=now).get(holder, [])
+
+
+def standings_of_doors(
+    session: Session, *, holders: Sequence[UUID], now: datetime
+) -> dict[UUID, list[DoorStanding]]:
+    """The same of many holders, in one statement. A holder without codes is absent.
+
+    Where a holder has several grants at an access point the worst speaks for it; live ones hide withdrawn
+    ones.
     """
     if not holders:
         return {}
-    found: dict[UUID, dict[bool, list[Standing]]] = {}
+    found: dict[UUID, dict[int, list[Any]]] = {}
     for row in session.execute(_grants_of(holders)):
-        is_live = row.Grant.withdrawn_at is None
-        found.setdefault(row.Grant.holder, {}).setdefault(is_live, []).append(_standing(row, now))
+        found.setdefault(row.Grant.holder, {}).setdefault(row.Grant.access_point_id, []).append(row)
     return {
-        holder: max(by_life.get(True) or by_life[False], key=_WORST_LAST.index)
-        for holder, by_life in found.items()
+        holder: [_door_standing(points[id_], now) for id_ in sorted(points)]
+        for holder, points in found.items()
     }
+
+
+def standings_of(session: Session, *, holders: Sequence[UUID], now: datetime) -> dict[UUID, Standing]:
+    """The worst standing among each holder's access points. A holder without codes is absent."""
+    found = standings_of_doors(session, holders=holders, now=now)
+    return {holder: worst(door.standing for door in doors) for holder, doors in found.items()}
+
+
+def worst(standings: Iterable[Standing]) -> Standing:
+    """The one that speaks for all: what a holder has to reckon with."""
+    return max(standings, key=_WORST_LAST.index)
+
+
+def _door_standing(rows: Sequence[Any], now: datetime) -> DoorStanding:
+    live = [row for row in rows if row.Grant.withdrawn_at is None]
+    counted = live or rows
+    first, last = counted[0], counted[-1]
+    return DoorStanding(
+        access_point_id=first.Grant.access_point_id,
+        access_point_name=first.name,
+        kind=AccessPointKind(first.kind),
+        standing=worst(_standing(row, now) for row in counted),
+        opens_from=opens_from(first.Grant.granule),
+        opens_until=opens_until(last.Grant.granule, last.Grant.length),
+        last_contact_at=first.last_contact_at,
+    )
 
 
 def _grants_of(holders: Sequence[UUID]) -> Any:
@@ -117,10 +178,19 @@ def _grants_of(holders: Sequence[UUID]) -> Any:
             LockOffer.starts,
             LockOffer.floors,
             VendorPin.state.label("pin_state"),
+            _LEAVING.id.label("leaving_lock"),
         )
         .join(AccessPoint, AccessPoint.id == Grant.access_point_id)
         .join(CodeGroup, CodeGroup.id == Grant.code_group_id)
         .outerjoin(Lock, sa.and_(Lock.access_point_id == AccessPoint.id, Lock.state.in_(SERVING)))
+        .outerjoin(
+            _LEAVING,
+            sa.and_(
+                _LEAVING.access_point_id == AccessPoint.id,
+                _LEAVING.state == LockState.RETIRING,
+                _LEAVING.applied_version > 0,
+            ),
+        )
         .outerjoin(LockOffer, LockOffer.lock_id == Lock.id)
         .outerjoin(VendorPin, sa.and_(VendorPin.grant_id == Grant.id, VendorPin.lock_id == Lock.id))
         .where(Grant.holder.in_(holders))
@@ -139,6 +209,8 @@ def _standing(row: Any, now: datetime) -> Standing:
     if grant.withdrawn_at is not None:
         told = grant.withdrawn_version is not None and row.applied_version is not None
         is_open = counts and told and row.applied_version < grant.withdrawn_version
+        # A lock on its way off the door opens for what it held until it has proved that it is empty.
+        is_open = is_open or row.leaving_lock is not None
         return Standing.REVOCATION_PENDING if is_open else Standing.GONE
     if not counts:
         return Standing.CALL_US

@@ -15,6 +15,7 @@ from booking.reservations import code_pages as codes
 from booking.reservations import manage_pages as manage_reservations
 from booking.reservations import pages as reservations
 from booking.reservations import staff_cancel_pages as staff_cancel
+from booking.reservations import standing_api
 from booking.shelter import manage_pages as manage_shelter
 from booking.staff_keys import hold_open_pages as hold_open
 from booking.staff_keys import manage_pages as manage_staff_codes
@@ -31,6 +32,7 @@ PAGES: tuple[Blueprint, ...] = (
     book.pages,
     reservations.pages,
     codes.pages,
+    standing_api.pages,
     people.pages,
     manage_reservations.pages,
     staff_cancel.pages,

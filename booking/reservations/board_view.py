@@ -10,7 +10,7 @@ from booking.places.entries import Catalogue
 from booking.reservations.models import State
 from booking.reservations.queries import ReservationLine
 from core.clock import civil_day, start_of_day
-from locks.standing import Standing
+from locks.standing import DoorStanding, Standing, worst
 
 _STANDINGS: Mapping[Standing, tuple[str, str]] = {
     Standing.ON_THE_LOCK: ("錠に登録済み", "good"),
@@ -21,7 +21,20 @@ _STANDINGS: Mapping[Standing, tuple[str, str]] = {
     Standing.GONE: ("失効済み", "quiet"),
 }
 
+WITH_CODES = (State.CONFIRMED, State.USED, State.CANCELLED, State.REVOKED)
+_TAKEN_BACK = (State.CANCELLED, State.REVOKED)
+
 _LEFT, _WIDTH, _TOP, _ROW = 300, 1200, 20, 26
+
+
+@dataclass(frozen=True, slots=True)
+class BoardDoor:
+    """What is true of a reservation's code at one access point, in words."""
+
+    name: str
+    words: str
+    tone: str
+    last_contact_at: datetime | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +48,8 @@ class BoardLine:
     """Of its code; empty where it has none."""
     standing_tone: str
     is_running: bool
+    doors: tuple[BoardDoor, ...] = ()
+    """Each access point by itself, where there are several."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,6 +112,8 @@ class Board:
     is_today: bool
     facilities: tuple[BoardFacility, ...]
     timeline: Timeline | None
+    still_open: tuple[BoardLine, ...] = ()
+    """Taken back, but some lock has not confirmed that yet."""
 
     @property
     def lines(self) -> list[BoardLine]:
@@ -121,30 +138,49 @@ class Board:
 
 def board_of(
     lines: Sequence[ReservationLine],
-    standings: Mapping[UUID, Standing],
+    standings: Mapping[UUID, Sequence[DoorStanding]],
     places: Catalogue,
     *,
     day: date,
     now: datetime,
 ) -> Board:
-    """The board of a day from its reservations, ordered by facility, and the standing of their codes."""
+    """The board of a day from its reservations, ordered by facility, and where their codes stand."""
+    present = [line for line in lines if line.state not in _TAKEN_BACK]
     facilities = tuple(
-        BoardFacility(id_, name, tuple(_line(line, standings.get(line.id), now) for line in group))
-        for (id_, name), group in groupby(lines, key=lambda line: (line.facility_id, line.facility_name))
+        BoardFacility(id_, name, tuple(_line(line, standings.get(line.id, ()), now) for line in group))
+        for (id_, name), group in groupby(present, key=lambda line: (line.facility_id, line.facility_name))
     )
-    return Board(day, day == civil_day(now), facilities, _timeline(facilities, places, day, now))
+    still_open = tuple(
+        _line(line, standings[line.id], now)
+        for line in lines
+        if line.state in _TAKEN_BACK
+        and any(door.standing is Standing.REVOCATION_PENDING for door in standings.get(line.id, ()))
+    )
+    return Board(day, day == civil_day(now), facilities, _timeline(facilities, places, day, now), still_open)
 
 
-def _line(line: ReservationLine, standing: Standing | None, now: datetime) -> BoardLine:
+def _line(line: ReservationLine, doors: Sequence[DoorStanding], now: datetime) -> BoardLine:
     state, tone = _state(line, now)
     words, standing_tone = ("", "quiet")
-    if line.state in (State.CONFIRMED, State.USED):
-        words, standing_tone = ("鍵は職員から", "quiet") if standing is None else _STANDINGS[standing]
+    if doors:
+        words, standing_tone = _STANDINGS[worst(door.standing for door in doors)]
+    elif line.state in (State.CONFIRMED, State.USED):
+        words = "鍵は職員から"
     is_running = line.window.starts_at <= now < line.window.ends_at
-    return BoardLine(line, state, tone, words, standing_tone, is_running)
+    each = tuple(
+        BoardDoor(
+            door.access_point_name.removeprefix(f"{line.facility_name} "),
+            *_STANDINGS[door.standing],
+            door.last_contact_at,
+        )
+        for door in doors
+    )
+    return BoardLine(line, state, tone, words, standing_tone, is_running, each if len(each) > 1 else ())
 
 
 def _state(line: ReservationLine, now: datetime) -> tuple[str, str]:
+    if line.state in _TAKEN_BACK:
+        return ("取消し済み" if line.state is State.CANCELLED else "利用中止"), "quiet"
     if line.state is State.REQUESTED:
         return "承認待ち", "wait"
     if line.state is State.HELD:

@@ -56,6 +56,7 @@ def show_code(reservation_id: UUID) -> ResponseReturnValue:
         shown_from=shown_from,
         shown_until=shown_until,
         groups=_by_digits(codes),
+        kinds=sorted({code.kind for code in codes}),
         office=places.office_contact,
         now=here.now,
     )

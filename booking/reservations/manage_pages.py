@@ -12,13 +12,13 @@ from booking.app.parsing import day_of
 from booking.places.catalogue import catalogue
 from booking.reservations import queries
 from booking.reservations.approve import approve, reject
-from booking.reservations.board_view import board_of
+from booking.reservations.board_view import WITH_CODES, board_of
 from booking.reservations.lock_panel import panel_of
 from booking.reservations.models import State
 from core.clock import civil_day, start_of_day
 from core.errors import BadInput, NotThere, Refused
 from locks import fleet
-from locks.standing import standings_of
+from locks.standing import standings_of_doors
 
 pages = Blueprint("manage_reservations", __name__)
 
@@ -39,9 +39,15 @@ def show_board() -> ResponseReturnValue:
         written = request.args.get("day")
         day = day_of(written, now=here.now) if written else civil_day(here.now)
         places = catalogue(here.session, here.municipality_id, version=here.actor.catalogue_version)
-        lines = queries.board(here.session, municipality_id=here.municipality_id, day=day, now=here.now)
-        holders = [line.id for line in lines if line.state in (State.CONFIRMED, State.USED)]
-        standings = standings_of(here.session, holders=holders, now=here.now)
+        lines = queries.board(
+            here.session,
+            municipality_id=here.municipality_id,
+            day=day,
+            now=here.now,
+            with_taken_back=True,
+        )
+        holders = [line.id for line in lines if line.state in WITH_CODES]
+        standings = standings_of_doors(here.session, holders=holders, now=here.now)
         locks = fleet.board(here.session, municipality_id=here.municipality_id, now=here.now)
         events = fleet.events(
             here.session,

@@ -141,13 +141,14 @@ def _detail(reservation_id: UUID, error: KaihoError | None) -> ResponseReturnVal
         line = queries.one(here.session, actor=here.actor, reservation_id=reservation_id)
         places = catalogue(here.session, here.municipality_id, version=here.catalogue_version)
         money_back = refunds.standing_of(here.session, references=[line.id]).get(line.id)
-        codes = standing.standings_of(here.session, holders=[line.id], now=here.now).get(line.id)
+        doors = standing.standings_by_access_point(here.session, holder=line.id, now=here.now)
     page = render_template(
         "reservations/one.html",
         line=line,
         is_own=here.actor.group_or_none(line.group_id) is not None,
         refund=money_back,
-        codes=codes,
+        codes=standing.worst(door.standing for door in doors) if doors else None,
+        doors=doors,
         can_cancel=_can_cancel(line, here.now),
         rules=places.rules,
         office=places.office_contact,

@@ -126,18 +126,27 @@ def locked(session: Session, reservation_id: UUID) -> Reservation | None:
     )
 
 
-def board(session: Session, *, municipality_id: int, day: date, now: datetime) -> list[ReservationLine]:
+def board(
+    session: Session, *, municipality_id: int, day: date, now: datetime, with_taken_back: bool = False
+) -> list[ReservationLine]:
     """What a day holds: every reservation that has or had its courts, by facility, space and start.
 
-    A hold that has run out is left out: nobody will come.
+    A hold that has run out is left out: nobody will come. `with_taken_back` adds those that had codes and
+    were cancelled or revoked: a lock may not have heard of it.
     """
+    holds = sa.and_(
+        Reservation.state.in_(CLAIMING),
+        sa.or_(Reservation.state != State.HELD, Reservation.pay_until > now),
+    )
+    taken_back = sa.and_(
+        Reservation.state.in_((State.CANCELLED, State.REVOKED)), Reservation.permit_number.is_not(None)
+    )
     begin = start_of_day(day)
     statement = _SELECT.where(
         Reservation.municipality_id == municipality_id,
         Reservation.starts_at >= begin,
         Reservation.starts_at < begin + timedelta(days=1),
-        Reservation.state.in_(CLAIMING),
-        sa.or_(Reservation.state != State.HELD, Reservation.pay_until > now),
+        sa.or_(holds, taken_back) if with_taken_back else holds,
     ).order_by(Reservation.starts_at, Reservation.id)
     lines = _lines(session, municipality_id, statement)
     order = {

@@ -18,6 +18,7 @@ from tests.integration.pages.conftest import CSRF, Site, booking_fields, build_s
 RESIDENTS = {
     ("/", "GET"): "public",
     ("/api/v1/availability", "GET"): "public",
+    ("/api/v1/reservations/<uuid:reservation_id>/codes-standing", "GET"): "signed_in",
     ("/days/<day>", "GET"): "public",
     ("/demo/mails", "GET"): "public_demo",
     ("/facilities/<int:facility_id>", "GET"): "public",
