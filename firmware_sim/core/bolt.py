@@ -28,7 +28,7 @@ def bolt_moved(turn: Turn, position: str, by_hand: bool) -> None:
     was_jammed = state.bolt == "jammed"
     state.bolt = position
     if position == "jammed":
-        jammed(turn, ordered, was_jammed)
+        jammed(turn, was_jammed)
         return
     state.jams = 0
     members: dict[str, object] = {
@@ -49,27 +49,30 @@ def bolt_moved(turn: Turn, position: str, by_hand: bool) -> None:
         turn.rest()
 
 
-def jammed(turn: Turn, ordered: Order | None, was_jammed: bool) -> None:
-    """One alarm for one jam; a door that would not lock is tried again, less and less often."""
+def jammed(turn: Turn, was_jammed: bool) -> None:
+    """One alarm for one jam; the bolt is brought to rest again, with less and less of the battery."""
     turn.show("jammed", "red", 0, 10)
     if not was_jammed:
         turn.alarm("lock_jammed")
         start(turn, "alarm")
-    if ordered is not None and ordered.position == "locked":
-        turn.after("relock", min(JAMMED_AGAIN_S << min(turn.state.jams, 6), JAMMED_LATEST_S))
-        turn.state.jams += 1
+    turn.after("relock", min(JAMMED_AGAIN_S << min(turn.state.jams, 6), JAMMED_LATEST_S))
+    turn.state.jams += 1
 
 
 def relock_later(turn: Turn) -> None:
     """The door locks itself some time after it was unlocked, or after it closed, whichever is later."""
-    if turn.state.operating_mode() == "passage" or turn.state.bolt != "unlocked":
+    if turn.state.operating_mode() == "passage" or turn.state.bolt == "locked":
         turn.cancel("relock")
     elif turn.state.door != "open":
         turn.after("relock", turn.state.desired.config.auto_relock)
 
 
 def relock(turn: Turn) -> None:
-    if turn.state.bolt != "locked" and turn.state.door != "open" and turn.state.operating_mode() != "passage":
+    if turn.state.operating_mode() == "passage" and turn.state.bolt == "jammed":
+        order(turn, "unlocked", "remote")
+    elif (
+        turn.state.bolt != "locked" and turn.state.door != "open" and turn.state.operating_mode() != "passage"
+    ):
         order(turn, "locked", "auto")
 
 

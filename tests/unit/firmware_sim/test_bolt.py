@@ -88,6 +88,35 @@ def test_a_door_that_would_not_lock_is_tried_again_and_told_once() -> None:
     assert lab.state.jams == 0
 
 
+def test_a_jam_is_tried_again_once_the_door_is_closed() -> None:
+    lab = started("down", grants=[window_at(Lab())])
+    lab.feed(stimuli.DoorMoved("closed"))
+    opened(lab)
+    lab.feed(stimuli.DoorMoved("open"))
+    lab.jams = True
+    lab.feed(stimuli.DoorMoved("closed"))
+    lab.advance(31)
+    lab.feed(stimuli.DoorMoved("open"))
+    lab.advance(4000)
+    lab.jams = False
+    lab.feed(stimuli.DoorMoved("closed"))
+    lab.advance(31)
+    assert lab.bolt == "locked"
+
+
+def test_a_door_that_is_to_stay_open_is_unlocked_again_after_a_jam() -> None:
+    lab = started()
+    lab.jams = True
+    config = {**lab.server.desired["config"], "operating_mode": "passage"}
+    lab.server.publish(lab.now, config=config)
+    lab.feed(stimuli.SyncAsked())
+    lab.settle()
+    assert lab.state.bolt == "jammed"
+    lab.jams = False
+    lab.advance(61)
+    assert lab.bolt == "unlocked"
+
+
 def test_a_cover_that_is_taken_off_alarms() -> None:
     lab = started()
     lab.feed(stimuli.Tampered())
