@@ -13,6 +13,7 @@ from booking.reservations.models import Reservation, State
 from booking.reservations.queries import locked_for
 from booking.reservations.refusals import Ended, IllegalMove
 from booking.reservations.release import release
+from booking.reservations.selling import require_sellable
 from booking.reservations.states import move
 from core import audit
 from core.errors import BadInput, NotThere
@@ -25,10 +26,15 @@ def approve(session: Session, *, actor: Actor, reservation_id: UUID, now: dateti
         NotThere: no such reservation of the municipality, or the actor is no manager.
         IllegalMove: it waits for no approval any more.
         Ended: its window has begun; nobody could pay in time.
+        NotSellableNow: meanwhile a lock could not know its code in time.
+
+    Source: lock-protocol.md 6.
     """
     reservation = _requested(session, actor, reservation_id)
     if reservation.starts_at <= now:
         raise Ended()
+    # Days may have passed since the request, which was asked the same: the lock may be out of reach by now.
+    require_sellable(session, reservation, now=now)
     if reservation.amount_yen:
         town = catalogue(session, actor.municipality_id, version=actor.catalogue_version).rules
         pay_until = min(now + timedelta(seconds=town.pay_after_approval_for_s), reservation.starts_at)
