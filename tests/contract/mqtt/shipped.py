@@ -2,6 +2,7 @@
 
 import os
 import re
+import socket
 import ssl
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -10,7 +11,7 @@ from queue import Empty, SimpleQueue
 from typing import Any
 
 from paho.mqtt.client import Client, MQTTMessage
-from paho.mqtt.enums import CallbackAPIVersion, MQTTProtocolVersion
+from paho.mqtt.enums import CallbackAPIVersion
 
 from locks.broker_certificates import FOLDER, PINNED
 from tests.integration.app.command_line import CommandLine
@@ -105,6 +106,13 @@ class Talker:
         """The next message."""
         return self.heard.get(timeout=within_s)
 
+    def break_off(self) -> None:
+        """Cut the line without a word, as a lock does whose battery falls out."""
+        line = self.client.socket()
+        assert isinstance(line, socket.socket)
+        line.shutdown(socket.SHUT_RDWR)
+        eventually(lambda: self.losses, what="the end of the connection")
+
     def everything_heard(self) -> list[tuple[str, bytes]]:
         """All messages so far."""
         found = []
@@ -125,19 +133,21 @@ def talking(
     *,
     client_id: str | None = None,
     ca: Path | None = None,
-    protocol: MQTTProtocolVersion = MQTTProtocolVersion.MQTTv311,
+    will: str = "",
 ) -> Iterator[Talker]:
     """Connect as a user (None: nobody in particular), pinning the broker's authorities.
+
+    `will`: the topic to which the broker is asked to say "last will", retained, once the connection breaks.
 
     Raises:
         Refused: the broker said no, or hung up.
     """
     name = client_id or (user[0] if user else "nobody")
-    client = Client(
-        CallbackAPIVersion.VERSION2, client_id=name, protocol=protocol, reconnect_on_failure=False
-    )
+    client = Client(CallbackAPIVersion.VERSION2, client_id=name, reconnect_on_failure=False)
     if user is not None:
         client.username_pw_set(*user)
+    if will:
+        client.will_set(will, b"last will", qos=1, retain=True)
     client.tls_set_context(ssl.create_default_context(cafile=str(ca or broker.ca)))
     talker = Talker(client)
     answers: list[bool] = []

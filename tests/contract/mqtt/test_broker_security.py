@@ -108,6 +108,22 @@ def test_a_locks_foreign_publications_reach_nobody(
             assert awake.hear() == (down(shown, "welcome"), b"marker")
 
 
+def test_a_last_will_reaches_only_where_its_lock_may_speak(
+    broker: ShippedBroker, locks: Shown, gateway: Talker
+) -> None:
+    dying, other = locks
+    with talking(broker, user_of(other)) as victim:
+        victim.subscribe(down(other, "#"))
+        for topic in (down(other, "desired"), up(other), down(dying, "desired")):
+            with talking(broker, user_of(dying), will=topic) as lock:
+                lock.break_off()
+        with talking(broker, user_of(dying), will=up(dying)) as lock:
+            lock.break_off()
+        # The control: its own last will is heard, after all the rest.
+        assert gateway.hear() == (up(dying), b"last will")
+        assert gateway.everything_heard() == victim.everything_heard() == []
+
+
 def test_a_gateway_does_not_speak_as_a_lock(broker: ShippedBroker, locks: Shown, gateway: Talker) -> None:
     honest = locks[0]
     gateway.say(up(honest), b"forged by a gateway")
