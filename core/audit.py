@@ -2,7 +2,7 @@
 
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
@@ -80,12 +80,14 @@ def record(
     session.flush()
 
 
-def acts_on(session: Session, *, municipality_id: int, subject: str, limit: int) -> list[AuditEntry]:
-    """What was done to one thing, newest first."""
+def acts_on(
+    session: Session, *, municipality_id: int, subjects: Sequence[str], limit: int
+) -> list[AuditEntry]:
+    """What was done to these things, newest first."""
     return list(
         session.scalars(
             sa.select(AuditEntry)
-            .where(AuditEntry.municipality_id == municipality_id, AuditEntry.subject == subject)
+            .where(AuditEntry.municipality_id == municipality_id, AuditEntry.subject.in_(subjects))
             .order_by(AuditEntry.number.desc())
             .limit(limit)
         )

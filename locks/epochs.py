@@ -14,7 +14,7 @@ from locks.taking_off import held
 from locks.versions import bump
 
 
-def rotate_mac_epoch(session: Session, *, lock_id: str, actor: str, now: datetime) -> None:
+def rotate_mac_epoch(session: Session, *, lock_id: str, actor: str, reason: str = "", now: datetime) -> None:
     """Announce the next MAC epoch in a new version; it counts from the lock's first hello under it.
 
     Asked again while one is announced, nothing changes. It does not heal a root that somebody has.
@@ -34,7 +34,7 @@ def rotate_mac_epoch(session: Session, *, lock_id: str, actor: str, now: datetim
         actor=actor,
         act="lock.rotate_mac_epoch",
         subject=lock.id,
-        detail={"next_mac_epoch": lock.next_mac_epoch},
+        detail={"next_mac_epoch": lock.next_mac_epoch, "reason": reason},
         now=now,
     )
 

@@ -5,6 +5,8 @@ from flask import Blueprint
 from booking.app import health
 from booking.app.services import Services
 from booking.availability import pages as availability
+from booking.fleet import install_pages as lock_install
+from booking.fleet import life_pages as lock_life
 from booking.notices import demo_pages as demo
 from booking.notices import manage_pages as manage_notices
 from booking.people import pages as people
@@ -43,6 +45,8 @@ PAGES: tuple[Blueprint, ...] = (
     manage_shelter.pages,
     my_staff_codes.pages,
     hold_open.pages,
+    lock_life.pages,
+    lock_install.pages,
 )
 """Residents' pages, then managers'."""
 

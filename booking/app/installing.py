@@ -98,7 +98,7 @@ def install(
             session, services.keyring, access_point_id=found, transport=transport, actor=actor, now=now
         )
     write_for_broker(services)
-    return _shown_once(services.settings, broker, made)
+    return shown_once(services.settings, broker, made)
 
 
 def replace_lock(services: Services, lock_id: str, *, actor: str, reason: str = "") -> Shown:
@@ -121,7 +121,7 @@ def replace_lock(services: Services, lock_id: str, *, actor: str, reason: str = 
             now=services.clock.now(),
         )
     write_for_broker(services)
-    return _shown_once(services.settings, broker, made)
+    return shown_once(services.settings, broker, made)
 
 
 def broker_shown(settings: Settings) -> dict[str, str | int | bool]:
@@ -136,7 +136,7 @@ def broker_shown(settings: Settings) -> dict[str, str | int | bool]:
     return shown | {"tls": True, "ca_pem": settings.mqtt_tls_ca.read_text(encoding="ascii")}
 
 
-def _shown_once(settings: Settings, broker: dict[str, str | int | bool], made: Installation) -> Shown:
+def shown_once(settings: Settings, broker: dict[str, str | int | bool], made: Installation) -> Shown:
     """What goes onto the installer's screen, and nowhere else."""
     sync = f"{settings.base_url.rstrip('/')}/locks/v1/{made.lock}/sync"
     return Shown(made.lock, made.root.hex(), made.code_root.hex(), broker, made.username, made.password, sync)
