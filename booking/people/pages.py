@@ -15,6 +15,7 @@ from booking.people.sign_in import SignedIn, sign_in
 from core.errors import BadInput, KaihoError, TooMany
 from core.ids import new_token, token_digest
 from core.network import network_of
+from locks.staff import queries
 
 pages = Blueprint("people", __name__)
 
@@ -69,7 +70,10 @@ def show_sessions() -> ResponseReturnValue:
     """The devices one is signed in on."""
     with reading() as here:
         devices = sessions.live_of(here.session, actor=here.actor, token=cookie[TOKEN], now=here.now)
-    return render_template("people/sessions.html", devices=devices, me=here.actor, now=here.now)
+        has_codes = queries.has_rights(here.session, person=here.actor.account_id, now=here.now)
+    return render_template(
+        "people/sessions.html", devices=devices, has_codes=has_codes, me=here.actor, now=here.now
+    )
 
 
 @pages.post("/sessions/<handle>/revoke")

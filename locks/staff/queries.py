@@ -141,6 +141,17 @@ def codes_of_person(session: Session, keyring: Keyring, *, person: UUID, now: da
     return shown
 
 
+def has_rights(session: Session, *, person: UUID, now: datetime) -> bool:
+    """Whether `codes_of_person` would find any."""
+    found = sa.exists().where(
+        StaffRight.person == person,
+        StaffRight.kind == StaffKind.STAFF,
+        StaffRight.ended_at.is_(None),
+        StaffRight.not_after >= now,
+    )
+    return bool(session.scalar(sa.select(found)))
+
+
 def reaches_now(session: Session, *, person: UUID, access_point_id: int, now: datetime) -> bool:
     """Whether a person has a right at an access point that is valid now."""
     found = sa.exists().where(

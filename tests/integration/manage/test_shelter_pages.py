@@ -73,7 +73,14 @@ def rows(manage: Manage, kind: type) -> list:
 
 def test_the_preview_counts_whom_it_would_hit_and_writes_nothing(manage: Manage, desk: FlaskClient) -> None:
     page = post(desk, PAGE, f"{PAGE}/preview", wanted()).text
-    for words in ("予約2件が取り消されます", "800円", "近くの小学校", "遠くの中学校", "大雨のため"):
+    for words in (
+        "予約2件が取り消されます",
+        "800円",
+        "近くの小学校",
+        "遠くの中学校",
+        "大雨のため",
+        "22日(日) 24:00 まで",
+    ):
         assert words in page
     assert rows(manage, ShelterOpening) == []
     assert states(manage) == ["used", "confirmed", "requested"]

@@ -80,8 +80,10 @@ def test_the_page_of_ones_own_codes_is_not_there_for_who_has_none(
     fit_door(manage, manage.near)
     post(desk, PAGE, PAGE, wanted(first_time="0"))
     assert len(shown(manage.client(caretaker))) == 1
+    assert MINE in manage.client(caretaker).get("/sessions").text
     for other in (manage.manager, manage.resident):
         assert manage.client(other).get(MINE).status_code == 404
+        assert MINE not in manage.client(other).get("/sessions").text
     assert manage.client(None).get(MINE).status_code == 303
 
 
