@@ -43,7 +43,7 @@
     find("bolt-mark").className = "mark " + door.bolt;
     put("bolt", BOLT[door.bolt]);
     put("door-position", DOOR[door.door]);
-    put("battery", door.powered ? (door.battery_mv / 1000).toFixed(2) + " V" : "なし");
+    put("battery", door.powered ? `${(door.battery_mv / 1000).toFixed(2)} V・${door.temperature_c} ℃` : "なし");
     put("network", !door.network_up ? "切" : door.contact ? "通信中" : "入");
     put("clock", when(door.clock.at).slice(-8) + "(" + QUALITY[door.clock.quality] + ")");
     put("last-contact", when(door.last_contact));

@@ -130,12 +130,12 @@ def install(gateway: Gateway, own_mosquitto: Mosquitto, doors_file: Path) -> Cal
 
 
 @pytest.fixture
-def simulate(processes: Processes, doors_file: Path, tmp_path: Path) -> Callable[[], Simulator]:
+def simulate(processes: Processes, doors_file: Path, tmp_path: Path) -> Callable[..., Simulator]:
     """Starts the doors of the file; the same flash each time."""
 
-    def simulate() -> Simulator:
+    def simulate(*options: str) -> Simulator:
         process = processes.python(
-            "-m", "firmware_sim", "--doors", str(doors_file), "--state", str(tmp_path / "flash")
+            *("-m", "firmware_sim", "--doors", str(doors_file), "--state", str(tmp_path / "flash")), *options
         )
         line = process.wait_for_line(r'\{"keypad": "(http://[^"]+)"\}')
         return Simulator(process, line.group(1))

@@ -1,11 +1,13 @@
 """Each plan of faults at a whole door: what goes wrong, what the lock says of it, and that it heals."""
 
+import re
 from pathlib import Path
 
 import pytest
 
 from firmware_sim.faults.plan import PLANS, plan_of
 from firmware_sim.view import view
+from tests.servers.processes import ROOT
 from tests.unit.firmware_sim.server_double import GRANULE
 from tests.unit.firmware_sim.yard import Yard
 
@@ -31,6 +33,11 @@ def test_every_plan_has_its_name_and_a_seed_draws_the_same_mixture_again() -> No
     assert len(drawn) > 30
     assert plan_of("7") == plan_of("7")
     assert plan_of("7").name == "seed 7"
+
+
+def test_the_document_names_every_plan() -> None:
+    text = (ROOT / "docs" / "faults.md").read_text(encoding="utf-8")
+    assert re.findall(r"^\| `([a-z-]+)` \|", text, re.MULTILINE) == [name for name in PLANS if name != "none"]
 
 
 @pytest.mark.parametrize("plan", [*ASKED, "11", "12", "13", "見本"])
