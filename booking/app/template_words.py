@@ -67,6 +67,11 @@ def ago(instant: datetime, now: datetime) -> str:
     return f"{minutes // (24 * 60)}日前"
 
 
+def short_of(name: str, facility: str) -> str:
+    """An access point's name on a page that names its facility already."""
+    return name.removeprefix(facility).strip() or name
+
+
 def seconds(number: int) -> timedelta:
     """A rule's seconds as a span of time."""
     return timedelta(seconds=number)
@@ -79,7 +84,7 @@ def iso(instant: datetime | date) -> str:
 
 def register(app: Flask) -> None:
     """Give templates the words, `asset(name)`, `actor()` and `demo`."""
-    for word in (yen, weekday, long_day, short_day, hour, span, moment, ago, iso, seconds):
+    for word in (yen, weekday, long_day, short_day, hour, span, moment, ago, iso, short_of, seconds):
         app.add_template_filter(word)
     digests = _digests(Path(app.static_folder or ""))
 

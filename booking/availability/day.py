@@ -41,6 +41,11 @@ class FacilityDay:
         """How many bands can be booked, over its offerings."""
         return sum(offering.free_count for offering in self.offerings)
 
+    @property
+    def paused(self) -> list[BandLine]:
+        """The bands that a lock keeps from being sold now."""
+        return [band for line in self.offerings for band in line.bands if band.status is BandStatus.PAUSED]
+
 
 @dataclass(frozen=True, slots=True)
 class DayAvailability:

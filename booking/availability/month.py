@@ -30,6 +30,11 @@ class DayLine:
         """How many of its bands can be booked."""
         return sum(band.status is BandStatus.FREE for band in self.bands)
 
+    @property
+    def paused(self) -> list[BandLine]:
+        """Those that a lock keeps from being sold now, by start."""
+        return [band for band in self.bands if band.status is BandStatus.PAUSED]
+
 
 @dataclass(frozen=True, slots=True)
 class MonthAvailability:
@@ -42,7 +47,7 @@ class MonthAvailability:
     @property
     def paused(self) -> list[BandLine]:
         """The bands that a lock keeps from being sold now, by start."""
-        return [band for line in self.days for band in line.bands if band.status is BandStatus.PAUSED]
+        return [band for line in self.days for band in line.paused]
 
 
 def of_month(
