@@ -26,9 +26,9 @@ def open_once(doors_url: str, locks: Sequence[str]) -> None:
     """
     doors = Keypads(doors_url)
     for lock in locks:
-        # Before its first contact it has no clock, and what it notes has no time.
+        # Before it is answered it has no clock, and what it notes has no time.
         wait_until(
-            lambda lock=lock: bool(doors.door(lock)["applied"]),  # type: ignore[misc]
+            lambda lock=lock: bool(doors.door(lock)["last_contact"]),  # type: ignore[misc]
             f"the lock {lock} has heard nothing",
             at_most_s=30,
         )
