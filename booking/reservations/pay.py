@@ -9,6 +9,7 @@ from booking.people.signed_in import Actor
 from booking.reservations.models import Reservation, State
 from booking.reservations.queries import locked_for
 from booking.reservations.refusals import NotPayable
+from booking.reservations.selling import require_sellable
 
 
 def require_payable(
@@ -22,6 +23,7 @@ def require_payable(
     Raises:
         NotThere: not the actor's.
         NotPayable: paid, free, given up, or its hold is over.
+        NotSellableNow: since it was held, a lock fell silent that would not know its code.
     """
     reservation = locked_for(session, actor=actor, reservation_id=reservation_id)
     until = reservation.pay_until
@@ -29,4 +31,6 @@ def require_payable(
         raise NotPayable(reservation.state)
     if until is None or until <= now:
         raise NotPayable("over")
+    # An approved request may be paid for days: nobody pays for a door that stays shut.
+    require_sellable(session, reservation, now=now)
     return reservation, until

@@ -1,4 +1,4 @@
-"""A request is approved days later: the selling rule is asked again."""
+"""A request is approved and paid days later: the selling rule is asked again."""
 
 from uuid import UUID
 
@@ -7,6 +7,7 @@ import pytest
 from booking.places.models import Facility
 from booking.reservations.approve import approve
 from booking.reservations.models import State
+from booking.reservations.pay import require_payable
 from booking.reservations.refusals import NotSellableNow
 from tests.integration.booking.test_holding import mount_lock
 from tests.integration.booking.town import NOW, Town
@@ -37,3 +38,17 @@ def test_a_request_whose_start_the_lock_lists_is_approved(town: Town) -> None:
     reservation_id = requested(town)
     mount_lock(town, lists=True)
     assert approved(town, reservation_id) == State.HELD
+
+
+@pytest.mark.parametrize("lists", [True, False])
+def test_nobody_pays_for_a_start_that_the_lock_does_not_list_any_more(town: Town, lists: bool) -> None:
+    reservation_id = town.held()
+    mount_lock(town, lists=lists)
+    actor = town.actor()
+    with town.database.transaction() as session:
+        if lists:
+            held, _ = require_payable(session, actor=actor, reservation_id=reservation_id, now=NOW)
+            assert held.state == State.HELD
+            return
+        with pytest.raises(NotSellableNow):
+            require_payable(session, actor=actor, reservation_id=reservation_id, now=NOW)
