@@ -1,15 +1,25 @@
 """Messages that failed verification, kept for staff."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import datetime
 
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
-from locks.models import QuarantinedMessage
+from locks.models import AccessPoint, Lock, QuarantinedMessage
 
 KEPT_PER_SENDER = 50
 _HEAD = 4096
+
+
+@dataclass(frozen=True, slots=True)
+class Kept:
+    """A message with the access point of the lock it claims to be; none where no lock has that name."""
+
+    message: QuarantinedMessage
+    access_point_id: int | None
+    access_point_name: str | None
 
 
 def keep(session: Session, *, claimed_lock: str, why: str, message: bytes, now: datetime) -> None:
@@ -40,3 +50,17 @@ def newest(session: Session, *, limit: int) -> Sequence[QuarantinedMessage]:
     return session.scalars(
         sa.select(QuarantinedMessage).order_by(QuarantinedMessage.id.desc()).limit(limit)
     ).all()
+
+
+def newest_of(session: Session, *, municipality_id: int, offset: int = 0, limit: int) -> list[Kept]:
+    """Those under the name of a municipality's lock or of none at all, newest first."""
+    rows = session.execute(
+        sa.select(QuarantinedMessage, AccessPoint.id, AccessPoint.name)
+        .outerjoin(Lock, Lock.id == QuarantinedMessage.claimed_lock)
+        .outerjoin(AccessPoint, AccessPoint.id == Lock.access_point_id)
+        .where(sa.or_(Lock.id.is_(None), Lock.municipality_id == municipality_id))
+        .order_by(QuarantinedMessage.id.desc())
+        .offset(offset)
+        .limit(limit)
+    )
+    return [Kept(message, point, name) for message, point, name in rows]

@@ -5,8 +5,11 @@ from flask import Blueprint
 from booking.app import health
 from booking.app.services import Services
 from booking.availability import pages as availability
+from booking.fleet import alarm_pages as lock_alarms
+from booking.fleet import fleet_pages as lock_fleet
 from booking.fleet import install_pages as lock_install
 from booking.fleet import life_pages as lock_life
+from booking.fleet import quarantine_pages as lock_quarantine
 from booking.notices import demo_pages as demo
 from booking.notices import manage_pages as manage_notices
 from booking.people import pages as people
@@ -45,6 +48,9 @@ PAGES: tuple[Blueprint, ...] = (
     manage_shelter.pages,
     my_staff_codes.pages,
     hold_open.pages,
+    lock_fleet.pages,
+    lock_alarms.pages,
+    lock_quarantine.pages,
     lock_life.pages,
     lock_install.pages,
 )

@@ -13,8 +13,6 @@ class AlarmWords:
 
     title: str
     todo: str
-    is_urgent: bool = False
-    """Whether somebody should look at once."""
 
 
 WORDS: Mapping[AlarmKind, AlarmWords] = {
@@ -24,35 +22,26 @@ WORDS: Mapping[AlarmKind, AlarmWords] = {
     AlarmKind.LOST: AlarmWords(
         "通信が途絶えています",
         "現地で電池と電波を確かめてください。今ある予約の番号では開きますが、新しい予約を受けられません。",
-        is_urgent=True,
     ),
     AlarmKind.BATTERY_LOW: AlarmWords("電池の残りが少ない", "2週間以内に電池を交換してください。"),
-    AlarmKind.BATTERY_CRITICAL: AlarmWords(
-        "電池が切れそうです", "すぐに電池を交換してください。", is_urgent=True
-    ),
+    AlarmKind.BATTERY_CRITICAL: AlarmWords("電池が切れそうです", "すぐに電池を交換してください。"),
     AlarmKind.CLOCK_MARGIN: AlarmWords("時計のずれが大きい", "続くようなら、機器の交換を検討してください。"),
-    AlarmKind.LOCK_JAMMED: AlarmWords(
-        "かんぬきが動かない", "扉のずれや異物を現地で確かめてください。", is_urgent=True
-    ),
+    AlarmKind.LOCK_JAMMED: AlarmWords("かんぬきが動かない", "扉のずれや異物を現地で確かめてください。"),
     AlarmKind.DOOR_FORCED_OPEN: AlarmWords(
-        "こじ開けの疑い", "現地を確かめてください。必要なら警察に通報してください。", is_urgent=True
+        "こじ開けの疑い", "現地を確かめてください。必要なら警察に通報してください。"
     ),
-    AlarmKind.DOOR_AJAR: AlarmWords(
-        "利用時間外に扉が開いたまま", "現地で扉を閉めてください。", is_urgent=True
-    ),
+    AlarmKind.DOOR_AJAR: AlarmWords("利用時間外に扉が開いたまま", "現地で扉を閉めてください。"),
     AlarmKind.WRONG_CODE_ENTRY_LIMIT: AlarmWords(
         "番号の入力間違いが続いた", "いたずらでないか、記録を確かめてください。"
     ),
-    AlarmKind.TAMPER: AlarmWords("機器への細工の疑い", "現地で機器を確かめてください。", is_urgent=True),
+    AlarmKind.TAMPER: AlarmWords("機器への細工の疑い", "現地で機器を確かめてください。"),
     AlarmKind.CANCELLED_OPENING: AlarmWords(
         "取り消された予約の番号で解錠",
         "取消しのあと、電子錠にまだ伝わっていなかった番号が使われました。予約の団体に確かめてください。",
-        is_urgent=True,
     ),
     AlarmKind.EMERGENCY_USED: AlarmWords(
         "非常用の番号で解錠",
         "使った人と理由を確かめてください。番号は新しいものに替わりました。",
-        is_urgent=True,
     ),
     AlarmKind.STALE_DESIRED: AlarmWords(
         "古い設定が届いた", "続くようなら、通信の中継に異常がないか確かめてください。"
@@ -69,11 +58,8 @@ WORDS: Mapping[AlarmKind, AlarmWords] = {
     AlarmKind.START_UNREACHED: AlarmWords(
         "24時間以内の予約が電子錠に届いていない",
         "利用者には、別の日時・職員による開錠・全額返金を案内しました。開錠に行けるか調整してください。",
-        is_urgent=True,
     ),
-    AlarmKind.REPROVISION_NEEDED: AlarmWords(
-        "再設定が必要です", "現地で電子錠の設定をやり直してください。", is_urgent=True
-    ),
+    AlarmKind.REPROVISION_NEEDED: AlarmWords("再設定が必要です", "現地で電子錠の設定をやり直してください。"),
     AlarmKind.VENDOR_REFUSED: AlarmWords(
         "他社の電子錠が受け付けない", "そのメーカーの管理画面で、登録の状態を確かめてください。"
     ),

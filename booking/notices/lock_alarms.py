@@ -20,7 +20,7 @@ from core import owed
 from core.clock import civil_day
 from core.owed import Owed
 from core.window import granule_of
-from locks.alarms.kinds import AlarmKind
+from locks.alarms.kinds import URGENT, AlarmKind
 from locks.alarms.models import Alarm
 from locks.callbacks import AlarmTold
 from locks.models import AccessPoint, Grant
@@ -137,13 +137,13 @@ def _silent_until(
     )
     if told_at is None:
         return None
-    found: datetime = told_at + (_URGENT_SILENT_FOR if words_of(kind).is_urgent else SILENT_FOR)
+    found: datetime = told_at + (_URGENT_SILENT_FOR if kind in URGENT else SILENT_FOR)
     return found
 
 
 def _is_gathering(kind: AlarmKind, rows: Sequence[Owed], *, now: datetime) -> bool:
     """Whether more of them may be on their way; a single urgent one does not wait."""
-    if words_of(kind).is_urgent and len(rows) == 1:
+    if kind in URGENT and len(rows) == 1:
         return False
     created = [row.created_at for row in rows]
     return now < min(max(created) + GATHERED_FOR, min(created) + _GATHERED_AT_MOST)

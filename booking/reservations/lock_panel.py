@@ -4,9 +4,11 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
+from booking.fleet.alarm_words import words_of
 from booking.places.access_points import facility_names, full_name
 from booking.places.entries import Catalogue
 from core.clock import civil_day
+from locks.alarms.kinds import AlarmKind
 from locks.fleet import EventLine, LockLine
 from locks.models import LockState
 
@@ -39,6 +41,7 @@ _ALARMS = {
 class LockCard:
     """A lock in words."""
 
+    lock_id: str
     name: str
     troubles: tuple[str, ...]
     last_contact_at: datetime | None
@@ -60,10 +63,12 @@ class EventWords:
 
 @dataclass(frozen=True, slots=True)
 class LockPanel:
-    """All locks, troubled ones first, and the day's events, newest first."""
+    """All locks, troubled ones first, the day's events, newest first, and the alarms that wait for a look."""
 
     locks: tuple[LockCard, ...]
     events: tuple[EventWords, ...]
+    alarms: tuple[tuple[str, int], ...]
+    """(what, how many), most first."""
 
     @property
     def troubled(self) -> int:
@@ -72,9 +77,14 @@ class LockPanel:
 
 
 def panel_of(
-    locks: Sequence[LockLine], events: Sequence[EventLine], places: Catalogue, *, now: datetime
+    locks: Sequence[LockLine],
+    events: Sequence[EventLine],
+    alarms: Mapping[AlarmKind, int],
+    places: Catalogue,
+    *,
+    now: datetime,
 ) -> LockPanel:
-    """The panel of a municipality's locks and what they reported."""
+    """The panel of a municipality's locks, what they reported, and its alarms by kind."""
     facility_of = facility_names(places, civil_day(now))
     names = {
         lock.access_point_id: full_name(lock.access_point_id, lock.access_point_name, facility_of)
@@ -87,7 +97,8 @@ def panel_of(
         for event in events
         if (words := event_in_words(event.kind, event.detail))
     )
-    return LockPanel(tuple(cards), tuple(told))
+    waiting = tuple((words_of(kind).title, many) for kind, many in alarms.items())
+    return LockPanel(tuple(cards), tuple(told), waiting)
 
 
 def event_in_words(kind: str, detail: Mapping[str, object]) -> str:
@@ -109,6 +120,7 @@ def _card(lock: LockLine, name: str) -> LockCard:
     is_low = lock.battery_mv is not None and lock.battery_mv < BATTERY_LOW_MV
     is_applied = lock.applied_version >= lock.desired_version
     return LockCard(
+        lock_id=lock.lock_id,
         name=name,
         troubles=tuple(_troubles(lock, is_low)),
         last_contact_at=lock.last_contact_at,

@@ -48,3 +48,19 @@ ONCE = frozenset(
     }
 )
 """What only happens, and is over once somebody has seen it; the others last until their cause is over."""
+
+URGENT = frozenset(
+    {
+        AlarmKind.LOST,
+        AlarmKind.BATTERY_CRITICAL,
+        AlarmKind.LOCK_JAMMED,
+        AlarmKind.DOOR_FORCED_OPEN,
+        AlarmKind.DOOR_AJAR,
+        AlarmKind.TAMPER,
+        AlarmKind.CANCELLED_OPENING,
+        AlarmKind.EMERGENCY_USED,
+        AlarmKind.START_UNREACHED,
+        AlarmKind.REPROVISION_NEEDED,
+    }
+)
+"""What somebody should look at now; the others can wait for the next round."""
