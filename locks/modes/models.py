@@ -12,7 +12,15 @@ class ModeOrder(Base):
     """An access point's mode from one instant to another; the newest that lasts counts."""
 
     __tablename__ = "mode_order"
-    __table_args__ = (sa.Index("ix_mode_order_access_point_id_ended_at", "access_point_id", "ended_at"),)
+    __table_args__ = (
+        sa.Index("ix_mode_order_access_point_id_ended_at", "access_point_id", "ended_at"),
+        sa.Index(
+            "ix_mode_order_due",
+            "until_at",
+            sqlite_where=sa.text("ended_at IS NULL"),
+            postgresql_where=sa.text("ended_at IS NULL"),
+        ),
+    )
 
     id: Mapped[int] = mapped_column(BigKey, primary_key=True)
     municipality_id: Mapped[int]

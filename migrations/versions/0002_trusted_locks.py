@@ -194,6 +194,14 @@ def upgrade() -> None:
     op.create_index(
         "ix_mode_order_access_point_id_ended_at", "mode_order", ["access_point_id", "ended_at"], unique=False
     )
+    op.create_index(
+        "ix_mode_order_due",
+        "mode_order",
+        ["until_at"],
+        unique=False,
+        sqlite_where=sa.text("ended_at IS NULL"),
+        postgresql_where=sa.text("ended_at IS NULL"),
+    )
 
     op.create_table(
         "shelter_facility",
@@ -322,6 +330,12 @@ def downgrade() -> None:
 
     op.drop_table("vendor_pin")
     op.drop_table("shelter_facility")
+    op.drop_index(
+        "ix_mode_order_due",
+        table_name="mode_order",
+        sqlite_where=sa.text("ended_at IS NULL"),
+        postgresql_where=sa.text("ended_at IS NULL"),
+    )
     op.drop_index("ix_mode_order_access_point_id_ended_at", table_name="mode_order")
 
     op.drop_table("mode_order")
