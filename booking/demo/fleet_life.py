@@ -20,10 +20,9 @@ from locks import grants
 
 log = structlog.get_logger()
 
-BOOKINGS_A_LOCK_AND_DAY = 0.5
 CANCELLED = 0.3
-_OUTWARD = ("expire_sessions", "settle", "send_refunds", "poll_refunds", "mail")
-"""Jobs that would call Stripe or a mail server; there is none in this town."""
+_JOBS = ("horizons", "lock_alarms", "emergency_codes", "modes")
+"""What the worker does for locks. This town has no Stripe, no mail server and no other make of lock."""
 _TICK_S = 0.2
 _AT_ONCE = 200
 
@@ -31,14 +30,15 @@ _AT_ONCE = 200
 class Life:
     """Runs in one thread until `stop`; `services` bears the town's clock."""
 
-    def __init__(self, services: Services, planted: Planted, *, speed: float) -> None:
+    def __init__(self, services: Services, planted: Planted, *, speed: float, a_day: float) -> None:
         self._services = services
         self._points = sorted(planted.courts)
         self._courts = planted.courts
         self._speed = speed
+        self._a_day = a_day
         self._holders: deque[UUID] = deque(maxlen=10_000)
         jobs = Worker(services, build_mailer(services.settings)).jobs()
-        self._jobs = {name: job for name, job in jobs.items() if name not in _OUTWARD}
+        self._jobs = {name: jobs[name] for name in _JOBS}
         self._due = dict.fromkeys(self._jobs, 0.0)
         self._is_resting = False
         self.booked = 0
@@ -51,7 +51,7 @@ class Life:
         while not stop.wait(_TICK_S):
             self._run_jobs(stop)
             days = (self._services.clock.monotonic() - begun) / 86400
-            wanted = int(days * BOOKINGS_A_LOCK_AND_DAY * len(self._points))
+            wanted = int(days * self._a_day * len(self._points))
             for _ in range(min(wanted - self.booked, _AT_ONCE)):
                 if self._is_resting or stop.is_set():
                     return

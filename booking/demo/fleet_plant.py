@@ -38,7 +38,6 @@ NAME = "見本町（大規模）"
 _CONTACT = "見本 施設予約担当"
 _VALID_FROM = date(2020, 4, 1)
 _CHUNK = 500
-INSTALLED_OVER = timedelta(hours=12)
 
 
 @dataclass(frozen=True, slots=True, repr=False)
@@ -49,10 +48,18 @@ class Planted:
     courts: dict[int, tuple[int, int]]
 
 
-def plant(services: Services, *, locks: int, broker_port: int, doors_file: Path, now: datetime) -> Planted:
+def plant(
+    services: Services,
+    *,
+    locks: int,
+    broker_port: int,
+    doors_file: Path,
+    installed_over: timedelta,
+    now: datetime,
+) -> Planted:
     """Plant it into empty tables, and write what the installers were shown.
 
-    The locks are provisioned one after the other over the first twelve hours.
+    The locks are provisioned one after the other over so much time.
     """
     first = _found(services)
     shown: list[dict[str, object]] = []
@@ -60,7 +67,7 @@ def plant(services: Services, *, locks: int, broker_port: int, doors_file: Path,
     for numbers in _chunks(locks):
         with services.database.transaction() as session:
             points = _fit(session, first, numbers)
-            due = {number: now + INSTALLED_OVER * (number - 1) / locks for number in points}
+            due = {number: now + installed_over * (number - 1) / locks for number in points}
             shown += _locks(session, services.keyring, first, due, broker_port)
         courts |= {number: (2 * number - 1, 2 * number) for number in numbers}
     with services.database.transaction() as session:

@@ -5,7 +5,7 @@ import os
 import sys
 import threading
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +16,7 @@ from booking.demo import fleet_count
 from booking.demo.broker import mosquitto_command
 from booking.demo.fleet_clock import ScaledClock
 from booking.demo.fleet_life import Life
-from booking.demo.fleet_plant import INSTALLED_OVER, plant
+from booking.demo.fleet_plant import plant
 from booking.demo.ports import free_port, wait_for_port
 from booking.demo.supervisor import Supervisor
 from core.clock import SystemClock
@@ -46,6 +46,12 @@ class Wanted:
     seed: str = "0"
     gateways: int = 1
     database_url: str | None = None
+    installed_over: timedelta = timedelta(hours=12)
+    """In town time: the locks are provisioned and powered one after the other."""
+    bookings_a_day: float = 0.5
+    """Of each lock; a part of them are given back."""
+    visits: float = 0.7
+    """Share of the grants that are used at the door."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,7 +75,7 @@ class FleetTown:
         self.folder = folder.resolve()
         self.folder.mkdir(parents=True, exist_ok=True)
         self.wanted = wanted
-        self._port = free_port()
+        self.port = free_port()
         url = wanted.database_url or f"sqlite:///{self.folder / 'fleet.sqlite3'}"
         self._settings = Settings(
             database_url=url,
@@ -77,58 +83,80 @@ class FleetTown:
             secret_key=SecretStr(new_token()),
             master_key=SecretStr(random_bytes(32).hex()),
             mqtt_host="127.0.0.1",
-            mqtt_port=self._port,
+            mqtt_port=self.port,
             broker_dir=self.folder / "broker",
         )
-        self._services = build_services(self._settings)
-        self._gateways = {GATEWAY.format(number + 1): new_token() for number in range(wanted.gateways)}
-        self._doors_file = self.folder / "locks.json"
+        self.services = build_services(self._settings)
+        self.gateways = {GATEWAY.format(number + 1): new_token() for number in range(wanted.gateways)}
+        self.doors_file = self.folder / "locks.json"
         self._picture = self.folder / "picture.json"
         self._stop = threading.Event()
         self._threads: list[threading.Thread] = []
         self.processes = Supervisor(self.folder / "log")
         self.is_broker_up = False
+        self.life: Life | None = None
 
     def start(self) -> None:
         """Raises:
         NotFresh: there are locks in the database already.
         ContractBroken: a process did not come up; the message names its log.
         """
+        self.start_broker()
+        self.start_gateways()
+        self.start_locks()
+        self.start_life()
+
+    def start_broker(self) -> None:
+        """Plant the town, and start a broker that knows its locks."""
         settings, wanted = self._settings, self.wanted
         upgrade(settings.database_url)
         self._require_fresh()
-        starts_at = SystemClock().now().replace(microsecond=0)
-        planted = plant(
-            self._services,
+        self._starts_at = SystemClock().now().replace(microsecond=0)
+        self._planted = plant(
+            self.services,
             locks=wanted.locks,
-            broker_port=self._port,
-            doors_file=self._doors_file,
-            now=starts_at,
+            broker_port=self.port,
+            doors_file=self.doors_file,
+            installed_over=wanted.installed_over,
+            now=self._starts_at,
         )
-        with self._services.database.reading() as session:
-            write_broker_files(session, settings.broker_dir, self._gateways)
-        broker = mosquitto_command(settings.broker_dir, self._port, is_root=os.geteuid() == 0)
-        environment = inherited_environment() | _as_environment(settings)
-        self.processes.start("broker", broker, environment)
-        wait_for_port(self._port)
+        with self.services.database.reading() as session:
+            write_broker_files(session, settings.broker_dir, self.gateways)
+        self._environment = inherited_environment() | _as_environment(settings)
+        broker = mosquitto_command(settings.broker_dir, self.port, is_root=os.geteuid() == 0, is_busy=True)
+        self.processes.start("broker", broker, self._environment)
+        wait_for_port(self.port)
         self.is_broker_up = True
+
+    def start_gateways(self) -> None:
+        """Start them, and the town's time: planting and starting took their own."""
         clock_file = self.folder / "clock.json"
         clock_file.unlink(missing_ok=True)
         gateway = [sys.executable, "-m", "booking.demo.fleet_gateway", "--clock", str(clock_file)]
-        for name, password in self._gateways.items():
+        for name, password in self.gateways.items():
             own = {"KAIHO_MQTT_USERNAME": name, "KAIHO_MQTT_PASSWORD": password}
-            command = [*gateway, "--speed", repr(wanted.speed)]
-            self.processes.start(name, command, environment | own, announces=True)
-        # The town's time begins here: planting and starting took their own.
-        self.clock = ScaledClock(starts_at, SystemClock().monotonic() + 0.5, wanted.speed)
+            command = [*gateway, "--speed", repr(self.wanted.speed)]
+            self.processes.start(name, command, self._environment | own, announces=True)
+        self.clock = ScaledClock(self._starts_at, SystemClock().monotonic() + 0.5, self.wanted.speed)
         self.clock.write(clock_file)
-        services = replace(self._services, clock=self.clock)
-        self.processes.start("locks", self._simulator(), environment, announces=True)
-        self.life = Life(services, planted, speed=wanted.speed)
-        self._planted = planted
-        living = threading.Thread(target=self.life.run, args=(self._stop,), name="life", daemon=True)
+
+    def start_locks(self) -> None:
+        """Power them, one after the other."""
+        self.processes.start("locks", self._simulator(), self._environment, announces=True)
+
+    def start_life(self) -> None:
+        """Let people book, and the worker's jobs run."""
+        services = replace(self.services, clock=self.clock)
+        life = Life(services, self._planted, speed=self.wanted.speed, a_day=self.wanted.bookings_a_day)
+        living = threading.Thread(target=life.run, args=(self._stop,), name="life", daemon=True)
         living.start()
+        self.life = life
         self._threads.append(living)
+
+    def rest(self) -> None:
+        """Nobody books any more; the jobs go on."""
+        if self.life is not None:
+            self.life.rest()
 
     def stop(self) -> None:
         """Stop every process and thread."""
@@ -136,7 +164,7 @@ class FleetTown:
         for thread in self._threads:
             thread.join(10)
         self.processes.stop()
-        self._services.database.dispose()
+        self.services.database.dispose()
 
     def cut_broker(self) -> None:
         """The outage begins: nobody reaches the broker, connections break."""
@@ -151,16 +179,16 @@ class FleetTown:
     def sample(self) -> Sample:
         """The town now."""
         now = self.clock.now()
-        with self._services.database.reading() as session:
+        with self.services.database.reading() as session:
             counts = fleet_count.count(session, municipality_id=self._planted.municipality_id, now=now)
         return Sample(
             town_s=self.clock.monotonic(),
             now=now,
             simulator=json.loads(self._picture.read_text()),
             server=counts,
-            booked=self.life.booked,
-            cancelled=self.life.cancelled,
-            gateway_cpu_s=sum(self._cpu_s(name) for name in self._gateways),
+            booked=self.life.booked if self.life else 0,
+            cancelled=self.life.cancelled if self.life else 0,
+            gateway_cpu_s=sum(self.cpu_s(name) for name in self.gateways),
             is_broker_up=self.is_broker_up,
         )
 
@@ -168,19 +196,20 @@ class FleetTown:
         clock, wanted = self.clock, self.wanted
         return [
             *(sys.executable, "-m", "firmware_sim.fleet"),
-            *("--locks", str(self._doors_file), "--picture", str(self._picture)),
+            *("--locks", str(self.doors_file), "--picture", str(self._picture)),
             *("--start-ms", str(int(clock.starts_at.timestamp() * 1000))),
             *("--origin", repr(clock.origin), "--speed", repr(clock.speed)),
-            *("--spread-s", str(INSTALLED_OVER.total_seconds())),
-            *("--faults", wanted.faults, "--seed", wanted.seed),
+            *("--spread-s", str(wanted.installed_over.total_seconds())),
+            *("--visits", str(wanted.visits), "--faults", wanted.faults, "--seed", wanted.seed),
         ]
 
     def _require_fresh(self) -> None:
-        with self._services.database.reading() as session:
+        with self.services.database.reading() as session:
             if fleet_count.is_used(session):
                 raise NotFresh(self._settings.database_url.rpartition("@")[2])
 
-    def _cpu_s(self, name: str) -> float:
+    def cpu_s(self, name: str) -> float:
+        """Processor seconds of a process so far; 0 while it is down."""
         try:
             fields = Path(f"/proc/{self.processes.pid(name)}/stat").read_text().rpartition(")")[2].split()
         except (OSError, ContractBroken):
