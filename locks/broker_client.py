@@ -1,6 +1,7 @@
 """The only file that speaks MQTT: one connection to the broker, kept up, and what the gateway needs of it."""
 
 import ssl
+import sys
 import threading
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -146,10 +147,16 @@ class BrokerClient(Generic[T]):
         client.reconnect_delay_set(min_delay=1, max_delay=5)
         client.max_queued_messages_set(10_000)
         client.on_connect = self._connected
+        client.on_connect_fail = self._unreachable
         client.on_disconnect = self._disconnected
         client.on_message = self._received
         client.on_publish = self._published
         return client
+
+    def _unreachable(self, _client: Client, _data: Any) -> None:
+        # The library tries again for ever and says nothing; it calls this while it holds the error.
+        error = sys.exc_info()[1]
+        log.warning("lock_broker_unreachable", error=type(error).__name__, detail=str(error))
 
     def _connected(self, client: Client, _data: Any, _flags: Any, reason: Any, _properties: Any) -> None:
         if reason.is_failure:

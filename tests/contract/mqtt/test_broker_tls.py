@@ -9,7 +9,7 @@ from typing import Any
 
 from core.clock import SystemClock
 from firmware_sim.mqtt import tls_context
-from locks.broker_certificates import FOLDER, PRESENT, ensure, pinned_text
+from locks.broker_certificates import FOLDER, PINNED, PRESENT, ensure, pinned_text
 from tests.contract.mqtt.conftest import user_of
 from tests.contract.mqtt.shipped import GATEWAY, ShippedBroker, talking
 from tests.integration.app.command_line import CommandLine
@@ -120,6 +120,24 @@ def test_the_check_tells_by_its_exit_whether_somebody_has_to_act(line: CommandLi
         assert "broker_certificate_ends" in done.output
     assert line.ok("broker-certificates").startswith("changed\n")
     assert line.ok("broker-certificates").startswith("unchanged\n")
+
+
+def test_a_gateway_that_cannot_trust_the_broker_stays_away_and_says_why(
+    broker: ShippedBroker, processes: Processes, tmp_path: Path
+) -> None:
+    broker.start()
+    ensure(tmp_path / "elsewhere", LOOPBACK, now=SystemClock().now())
+    settings = {
+        **broker.line.environment,
+        "KAIHO_MQTT_HOST": LOOPBACK,
+        "KAIHO_MQTT_PORT": str(broker.port),
+        "KAIHO_MQTT_TLS_CA": str(tmp_path / "elsewhere" / FOLDER / PINNED),
+    }
+    gateway = processes.python("-m", "booking.app.cli", "gateway", env=settings)
+    said = gateway.wait_for_line("lock_broker_unreachable", within_s=60).string
+    assert "certificate verify failed" in said
+    assert "lock_broker_connected" not in gateway.output
+    assert "gateway-password" not in gateway.output
 
 
 def test_a_killed_and_wiped_broker_is_filled_again_without_a_hand(
