@@ -2,7 +2,7 @@
 
 import json
 import threading
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from uuid import UUID
 
 import pytest
@@ -16,14 +16,15 @@ from core.errors import BadInput, NotThere, Unavailable
 from locks import desired_state
 from locks.codes import staff_verifier
 from locks.installation import add_access_point
-from locks.keys import subkey
+from locks.keys import lock_binding, subkey
 from locks.lists import MAX_OCTETS
-from locks.models import AccessPoint, Lock, LockState
+from locks.models import AccessPoint, CodeGroup, Lock, LockState
 from locks.staff import codes, queries, rights, verifiers
 from locks.staff.errors import OwnRight, TooManyStaffCodes
 from locks.staff.models import StaffCode, StaffKind, StaffRight
 from tests.integration.locks.conftest import TOWN, School
 from tests.integration.locks.staff import MANAGER, digits, end, fit, give, living
+from tests.unit.locks.golden import sets
 
 STAFF = StaffKind.STAFF
 DAY = timedelta(days=1)
@@ -300,3 +301,47 @@ def test_no_digits_are_in_the_audit_chain_and_it_holds(school: School) -> None:
     assert acts.count("staff_right.give") == 2
     assert acts.count("staff_right.end") == 1
     assert digits(school, STAFF) not in "".join(str(entry.detail) for entry in entries)
+
+
+@pytest.mark.parametrize("vector", sets(), ids=lambda vector: vector["lock"])
+def test_rows_that_say_what_a_golden_vector_says_give_its_list(school: School, vector: dict) -> None:
+    root = bytes.fromhex(vector["root"])
+    with school.database.transaction() as session:
+        session.execute(sa.delete(StaffCode))
+        group = session.get_one(AccessPoint, school.gym).code_group_id
+        session.execute(sa.update(CodeGroup).values(code_epoch=vector["epoch"]))
+        lock = Lock(
+            id=vector["lock"],
+            municipality_id=TOWN,
+            access_point_id=school.gym,
+            added_at=school.now,
+            wrapped_root=school.keyring.wrap(root, bound_to=lock_binding(vector["lock"])),
+            broker_password_hash="-",
+        )
+        session.add(lock)
+        for gid, kind, not_before, not_after, _ in vector["desired"]["staff"]:
+            code = vector["staff_codes"][gid]
+            right = StaffRight(
+                municipality_id=TOWN,
+                kind=kind,
+                label="-",
+                not_before=datetime.fromtimestamp(not_before, UTC),
+                not_after=datetime.fromtimestamp(not_after, UTC),
+                given_by=MANAGER,
+                given_at=school.now,
+            )
+            session.add(right)
+            session.flush()
+            session.add(
+                StaffCode(
+                    gid=gid,
+                    staff_right_id=right.id,
+                    code_group_id=group,
+                    wrapped_code=school.keyring.wrap(code.encode(), bound_to=f"staff_code/{gid}"),
+                    code_digest=codes.code_digest(school.keyring, code),
+                    issued_at=school.now,
+                )
+            )
+        session.flush()
+        then = datetime.fromtimestamp(min(row[3] for row in vector["desired"]["staff"]), UTC)
+        assert verifiers.rows_for(session, school.keyring, lock, now=then) == vector["desired"]["staff"]

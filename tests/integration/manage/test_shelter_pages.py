@@ -9,6 +9,7 @@ import pytest
 import sqlalchemy as sa
 from flask.testing import FlaskClient
 from sqlalchemy.exc import IntegrityError
+from weasyprint import HTML
 
 from booking.people.models import Account, Role
 from booking.places.models import Closure
@@ -285,11 +286,17 @@ def test_the_sheet_is_paper_with_every_code_and_its_printing_on_record(
     assert entry.actor == str(manage.manager.id)
 
 
-def test_a_sheet_fetches_nothing_that_a_name_may_bring_along(tmp_path: Path) -> None:
+def has_attachment(pdf: bytes) -> bool:
+    return any(b"/EmbeddedFile" in body for body in objects_of(pdf).values())
+
+
+def test_a_sheet_fetches_nothing_and_without_the_refusal_it_would(tmp_path: Path) -> None:
     secret = tmp_path / "secret.txt"
     secret.write_text("not for paper")
-    paper = sheet.pdf_of(
+    html = (
         f'<html lang="ja"><title>t</title><p>before<a rel="attachment" href="{secret.as_uri()}">x</a></html>'
     )
+    paper = sheet.pdf_of(html)
     assert "before" in text_of(paper)
-    assert not any(b"/EmbeddedFile" in body for body in objects_of(paper).values())
+    assert not has_attachment(paper)
+    assert has_attachment(HTML(string=html).write_pdf())

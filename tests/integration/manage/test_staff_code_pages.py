@@ -1,5 +1,6 @@
 """Giving somebody a staff code, seeing one's own and nobody else's, ending it, keeping a door open."""
 
+import json
 import re
 from datetime import timedelta
 
@@ -9,10 +10,13 @@ from flask.testing import FlaskClient
 
 from booking.people.models import Account, Role
 from core.audit import AuditEntry
+from core.owed import Owed
+from locks.models import DesiredVersion
 from locks.modes.models import ModeOrder
+from locks.staff.codes import digits_of
 from locks.staff.models import StaffCode, StaffKind, StaffRight
 from tests.integration.manage.conftest import Manage
-from tests.integration.manage.doors import elsewhere, fit_door, fit_lock, somebody, speak
+from tests.integration.manage.doors import elsewhere, fit_door, fit_lock, services_of, somebody, speak
 from tests.integration.manage.forms import post
 from tests.integration.manage.town import TODAY
 
@@ -231,3 +235,24 @@ def test_a_manager_is_no_caretaker_without_a_right(manage: Manage) -> None:
     point = fit_door(manage, manage.near)
     assert manage.client(other).get(f"/my/access-points/{point}/hold-open").status_code == 404
     assert manage.client(other).get(f"/manage/access-points/{point}/hold-open").status_code == 200
+
+
+def test_no_digits_are_in_a_log_an_address_a_mail_or_the_audit_chain(
+    manage: Manage, desk: FlaskClient, caretaker: Account, capfd: pytest.CaptureFixture[str]
+) -> None:
+    door = fit_lock(manage, fit_door(manage, manage.near))
+    given = post(desk, PAGE, PAGE, wanted(first_time="0"))
+    speak(manage, door)
+    browser = manage.client(caretaker)
+    (own,) = shown(browser)
+    post(desk, "/manage/shelter", "/manage/shelter/sheet")
+    keyring = services_of(manage).keyring
+    every = {digits_of(keyring, code) for code in rows(manage, StaffCode)}
+    assert own in every
+    told = "".join(capfd.readouterr()) + given.location
+    for kind, member in ((AuditEntry, "detail"), (Owed, "payload")):
+        told += "".join(str(getattr(row, member)) for row in rows(manage, kind))
+    told += "".join(str(json.loads(row.payload)) for row in rows(manage, DesiredVersion))
+    assert "夜間の管理人" in told
+    for code in every:
+        assert code not in told
