@@ -4,6 +4,8 @@ import re
 from pathlib import Path
 
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 from firmware_sim.faults.plan import PLANS, plan_of
 from firmware_sim.view import view
@@ -11,6 +13,7 @@ from tests.servers.processes import ROOT
 from tests.unit.firmware_sim.server_double import GRANULE
 from tests.unit.firmware_sim.yard import Yard
 
+Factory = pytest.TempPathFactory
 ASKED = (
     *(
         "power-cuts",
@@ -45,12 +48,7 @@ def test_after_two_days_of_trouble_two_contacts_without_it_make_both_sides_equal
     tmp_path: Path, plan: str
 ) -> None:
     yard = Yard(tmp_path, plan).start(grants=[])
-    for hour in range(48):
-        if hour % 5 == 0:
-            yard.server.publish(yard.now, grants=[yard.window()])
-        if hour % 3 == 0:
-            yard.enter(yard.server.code(*yard.window()))
-        yard.advance(3570)
+    live_two_days(yard)
     heal(yard)
     assert yard.door.state.desired.version == yard.server.version
     assert yard.door.state.result == "ok"
@@ -59,6 +57,48 @@ def test_after_two_days_of_trouble_two_contacts_without_it_make_both_sides_equal
     lost = [event["range"] for event in yard.server.events.values() if event.get("alarm") == "log_overflow"]
     missing = set(range(1, yard.door.state.log.next_seq)) - set(stored)
     assert missing <= {seq for low, high in lost for seq in range(low, high + 1)}
+
+
+def live_two_days(yard: Yard) -> None:
+    """Visitors with the code of now, and others with tomorrow's and yesterday's, which never opens."""
+    for hour in range(48):
+        now = yard.window()
+        tomorrow, yesterday = [now[0] + 48, *now[1:]], [now[0] - 48, *now[1:]]
+        if hour % 5 == 0:
+            yard.server.publish(yard.now, grants=sorted([yesterday, now, tomorrow]))
+        if hour % 3 == 0:
+            yard.enter(yard.server.code(*now))
+        for other in (tomorrow, yesterday):
+            decided = yard.enter(yard.server.code(*other))
+            assert decided is None or not decided.opens
+        yard.advance(3500)
+
+
+@settings(max_examples=5, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@given(seed=st.integers(0, 10**9))
+def test_any_seed_heals_and_never_opens_for_another_day(tmp_path_factory: Factory, seed: int) -> None:
+    yard = Yard(tmp_path_factory.mktemp("yard"), str(seed)).start(grants=[])
+    live_two_days(yard)
+    heal(yard)
+    assert yard.door.state.desired.version == yard.server.version
+    numbers = [hello["n"] for hello in yard.server.hellos]
+    assert numbers == sorted(set(numbers))
+
+
+def test_a_clock_that_anybody_could_set_would_open_for_yesterdays_party(tmp_path: Path) -> None:
+    """Negative control: the same entry by the right time, and by what a replayed welcome would tell."""
+    yard = Yard(tmp_path).start()
+    yesterday = [yard.window()[0] - 48, *yard.window()[1:]]
+    yard.server.publish(yard.now, grants=[yesterday])
+    yard.sync()
+    yard.is_up = False
+    opened = []
+    for back_s in (0, 86400):
+        yard.door.body.clock.set((yard.now - back_s) * 1000)
+        decided = yard.enter(yard.server.code(*yesterday))
+        assert decided is not None
+        opened.append(decided.opens)
+    assert opened == [False, True]
 
 
 def heal(yard: Yard) -> None:

@@ -53,6 +53,33 @@ def test_a_battery_that_was_pulled_stays_out_through_a_restart(make_door: Callab
     assert (view(second)["powered"], view(second)["boot"]) == (True, 2)
 
 
+def test_a_key_is_taken_out_of_an_open_box_alone_and_a_door_has_none(tmp_path: Path) -> None:
+    nowhere = Broker("127.0.0.1", 1, False, None)
+    boxes = []
+    for name, has_key in (("box", True), ("door", False)):
+        provision = Provision(LOCK, name, bytes(32), bytes(32), nowhere, LOCK, "x", has_key=has_key)
+        boxes.append(Door(provision, tmp_path / name, DriftingClock(0), "seed", lambda: None))
+    box, door = boxes
+    for one in boxes:
+        one.set_network(False)
+        one.start()
+    assert [view(one)["key"] for one in boxes] == ["present", "none"]
+    box.move_key(True)
+    assert view(box)["key"] == "present", "it is locked"
+    for one in boxes:
+        one.turn_thumb("unlocked")
+        one.move_key(True)
+    assert [view(one)["key"] for one in boxes] == ["out", "none"]
+    assert view(box)["log"][0]["text"] == "鍵が取り出された"
+    box.turn_thumb("locked")
+    box.move_key(False)
+    assert view(box)["key"] == "out"
+    box.turn_thumb("unlocked")
+    box.move_key(False)
+    assert view(box)["key"] == "present"
+    assert view(door)["key"] == "none"
+
+
 def test_flash_that_cannot_be_written_resets_the_lock_and_never_kills_it(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -5,7 +5,9 @@ from pathlib import Path
 import pytest
 
 from firmware_sim.__main__ import main
+from firmware_sim.core.bolt import BATTERY_LOW_MV, MOTOR_NEEDS_MV
 from firmware_sim.energy import (
+    CAPACITY_C,
     CURVE_MV,
     LTE_M,
     PROFILES,
@@ -100,6 +102,17 @@ def test_years_shrink_with_every_opening_and_every_contact() -> None:
     # By hand: 20 µA, 3 % a year, 6 contacts of 0.25 C, 8 movements of 0.25 C, 4 entries of 0.12 C.
     by_hand = 20e-6 * 86400 + 0.03 * 8280 / 365.25 + 6 * 0.25 + 8 * 0.25 + 4 * 0.12
     assert years(LTE_M, Pattern(2, 4)) == pytest.approx(8280 / by_hand / 365.25)
+
+
+@pytest.mark.parametrize("temperature", [20, 5, -5])
+def test_a_lock_warns_at_least_two_weeks_before_it_opens_for_nobody(temperature: int) -> None:
+    shares = [share / 1000 for share in range(1001)]
+    low = next(share for share in shares if measured_mv(share, temperature) < BATTERY_LOW_MV)
+    dead = next(share for share in shares if measured_mv(share, temperature) < MOTOR_NEEDS_MV)
+    for profile in PROFILES.values():
+        for openings in (0, 4, 12, 40):
+            left_c = (dead - low) * CAPACITY_C
+            assert left_c / sum(a_day(profile, Pattern(2, openings)).values()) >= 14
 
 
 def test_a_motor_that_stalls_and_a_contact_that_fails_cost_too(tmp_path: Path) -> None:

@@ -144,6 +144,18 @@ def test_a_command_that_ran_is_remembered_through_a_power_cut() -> None:
     assert lab.state.operating_mode() == "passage"
 
 
+@pytest.mark.parametrize("days", [1 / 24, 13 / 24, 6, 13, 40, 46])
+def test_a_lock_without_a_network_opens_for_what_it_was_told_before(days: float) -> None:
+    """Grants to their end; what was sold since within the horizon, never after the lease."""
+    far = (Lab().now + round(days * 86400)) // GRANULE
+    lease = Lab().now + 45 * 86400
+    lab = started("down", grants=[[far, 4, 0, 0]], sellable=[[far, [4], 2]], lease_until=lease)
+    lab.until(far * GRANULE + 60)
+    assert lab.enter(lab.server.code(far, 4, 0, 0)) == "granted"
+    sold_since = lab.enter(lab.server.code(far, 4, 1, 0))
+    assert sold_since == ("derived" if days < 45 else "invalid_credential")
+
+
 # ---------------------------------------------------------------- section 6: the entry
 
 
