@@ -21,7 +21,7 @@ WORDS: Mapping[AlarmKind, AlarmWords] = {
     ),
     AlarmKind.LOST: AlarmWords(
         "通信が途絶えています",
-        "現地で電池と電波を確かめてください。今ある予約の番号では開きますが、新しい予約を受けられません。",
+        "現地で電池と電波を確かめてください。今ある予約の番号では開きますが、続くと新しい予約を受けられなくなります。",
     ),
     AlarmKind.BATTERY_LOW: AlarmWords("電池の残りが少ない", "2週間以内に電池を交換してください。"),
     AlarmKind.BATTERY_CRITICAL: AlarmWords("電池が切れそうです", "すぐに電池を交換してください。"),

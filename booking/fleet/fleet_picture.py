@@ -6,7 +6,7 @@ from booking.fleet.alarm_words import words_of
 from locks.alarms.kinds import URGENT
 from locks.overview import HOURS, Overview
 
-BAR_WIDTH, HEIGHT, TOP, BOTTOM = 22, 120, 18, 34
+BAR_WIDTH, HEIGHT, TOP, BOTTOM = 22, 130, 20, 30
 WIDTH = (HOURS + 1) * BAR_WIDTH + 8
 STRIP_WIDTH = 560
 
@@ -18,7 +18,8 @@ class HourBar:
     x: int
     y: float
     height: float
-    many: int
+    many: str
+    """Over it; empty where there is none."""
     word: str
     """Under it; empty where there is no room."""
     is_old: bool
@@ -68,7 +69,7 @@ def picture_of(seen: Overview) -> FleetPicture:
             x=number * BAR_WIDTH,
             y=round(TOP + HEIGHT * (1 - value / most), 1),
             height=round(HEIGHT * value / most, 1),
-            many=value,
+            many=_many(value),
             word=_word(number),
             is_old=number == 0,
         )
@@ -81,7 +82,12 @@ def _word(number: int) -> str:
     if number == 0:
         return "以前"
     ago = HOURS + 1 - number
-    return f"{ago}時間前" if ago in (24, 18, 12, 6) else ("今" if ago == 1 else "")
+    return f"{ago}時間前" if ago in (18, 12, 6) else ("今" if ago == 1 else "")
+
+
+def _many(value: int) -> str:
+    """A bar has room for three digits."""
+    return "" if not value else str(value) if value < 1000 else f"{value / 1000:.2g}千"
 
 
 def _strip(seen: Overview) -> tuple[Part, ...]:

@@ -77,4 +77,4 @@ def show_quarantine() -> ResponseReturnValue:
 
 def _hex_lines(octets: bytes) -> tuple[str, ...]:
     shown = octets[:_SHOWN_OCTETS]
-    return tuple(f"{at:04x}  {shown[at : at + 16].hex(' ')}" for at in range(0, len(shown), 16))
+    return tuple(f"{at:04x}  {shown[at : at + 8].hex(' ')}" for at in range(0, len(shown), 8))

@@ -62,7 +62,7 @@ def test_the_fleet_lists_troubled_locks_first(manage: Manage, desk: FlaskClient)
 
     manage.town(build)
     page = desk.get("/manage/locks").get_data(as_text=True)
-    listed = page[page.index("<tbody>") :]
+    listed = page[page.index("<tbody") :]
     assert listed.index("う入口") < listed.index("い入口") < listed.index("あ入口")
     assert "通信が途絶えています" in listed
     assert "異常なし" in listed
@@ -125,8 +125,8 @@ def test_a_long_fleet_comes_in_pages_with_as_many_statements(manage: Manage, des
         first = desk.get("/manage/locks").get_data(as_text=True)
     assert len(many) == len(few) <= 8
     assert "1 / 3 ページ" in first
-    assert first.count('<th scope="row">') == 50
-    assert desk.get("/manage/locks?page=99").get_data(as_text=True).count('<th scope="row">') == 21
+    assert first.count('<th scope="row"') == 50
+    assert desk.get("/manage/locks?page=99").get_data(as_text=True).count('<th scope="row"') == 21
 
 
 def test_the_file_has_every_lock_and_no_formula(manage: Manage, desk: FlaskClient) -> None:
@@ -281,5 +281,5 @@ def test_what_was_not_proved_is_shown_in_digits_and_never_as_it_came(
     assert "<script>alert" not in page
     assert "0000  3c 73 63 72 69 70 74 3e" in page
     assert "送り主不明" in page
-    assert "00f0  " in page
+    assert "00f8  " in page
     assert "0100  " not in page
