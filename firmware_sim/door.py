@@ -272,6 +272,12 @@ class Door:
         with self.changed:
             self._touched(DoorMoved("open" if is_open else "closed"))
 
+    def move_key(self, is_out: bool) -> None:
+        """Someone takes the key out of the box or puts it back; only an open box lets them."""
+        with self.changed:
+            if self.body.key != "none" and self.body.bolt == "unlocked":
+                self._touched(KeyMoved("out" if is_out else "present"))
+
     def turn_thumb(self, position: str) -> None:
         """Someone inside turns the bolt by hand."""
         with self.changed:

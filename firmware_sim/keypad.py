@@ -8,7 +8,7 @@ from flask import Blueprint, Flask, Response, abort, jsonify, render_template, r
 from firmware_sim.door import KEYS, Door
 from firmware_sim.doors import Doors
 from firmware_sim.view import view
-from firmware_sim.words import BOLT, DOOR, MODE, QUALITY, clock_words
+from firmware_sim.words import BOLT, DOOR, KEY, MODE, QUALITY, clock_words
 
 PATIENCE_S = 30.0
 CSP = "default-src 'none'; style-src 'self'; script-src 'self'; connect-src 'self'; img-src 'self'"
@@ -18,7 +18,7 @@ def create_app(doors: Doors) -> Flask:
     """The web side of a process full of doors."""
     app = Flask(__name__)
     app.jinja_env.filters["clock"] = clock_words
-    app.jinja_env.globals.update(BOLT=BOLT, DOOR=DOOR, QUALITY=QUALITY, MODE=MODE)
+    app.jinja_env.globals.update(BOLT=BOLT, DOOR=DOOR, KEY=KEY, QUALITY=QUALITY, MODE=MODE)
 
     @app.after_request
     def protect(response: Response) -> Response:
@@ -72,6 +72,13 @@ def api(doors: Doors) -> Blueprint:
         found.press(key)
         return jsonify(view(found))
 
+    _add_hands(blueprint, doors)
+    return blueprint
+
+
+def _add_hands(blueprint: Blueprint, doors: Doors) -> None:
+    """What somebody at the door does who is not typing."""
+
     @blueprint.post("/<name>/network")
     def network(name: str) -> Response:
         found = door_of(doors, name)
@@ -99,13 +106,17 @@ def api(doors: Doors) -> Blueprint:
         found.move_door(bool(asked("open", bool)))
         return jsonify(view(found))
 
+    @blueprint.post("/<name>/key")
+    def key(name: str) -> Response:
+        found = door_of(doors, name)
+        found.move_key(bool(asked("out", bool)))
+        return jsonify(view(found))
+
     @blueprint.post("/<name>/bolt")
     def bolt(name: str) -> Response:
         found = door_of(doors, name)
         found.turn_thumb("unlocked" if asked("unlocked", bool) else "locked")
         return jsonify(view(found))
-
-    return blueprint
 
 
 def door_of(doors: Doors, name: str) -> Door:

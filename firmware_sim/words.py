@@ -23,6 +23,7 @@ DISPLAY = {
 LAMP = {"off": "消灯", "amber": "黄・点滅", "green": "緑・点灯", "red": "赤・点灯"}
 BOLT = {"locked": "施錠", "unlocked": "解錠", "jammed": "つまり"}
 DOOR = {"closed": "閉", "open": "開", "none": "センサーなし"}
+KEY = {"present": "箱の中", "out": "持ち出し中", "none": "なし"}
 QUALITY = {"synced": "正確", "holdover": "未同期", "unknown": "不明"}
 MODE = {"normal": "通常", "passage": "開放", "vacation": "休止"}
 ERROR = {

@@ -16,7 +16,7 @@ from core.settings import Settings
 from locks import life
 from locks.broker import write_broker_files
 from locks.installation import Installation, add_lock
-from locks.models import AccessPoint, Lock, LockState, Transport
+from locks.models import AccessPoint, AccessPointKind, Lock, LockState, Transport
 from locks.portrait import living_at
 
 
@@ -58,15 +58,19 @@ class Shown:
 
 def access_point_names(services: Services) -> list[str]:
     """Every access point of the municipality, oldest first."""
+    return list(access_point_kinds(services))
+
+
+def access_point_kinds(services: Services) -> dict[str, AccessPointKind]:
+    """What each access point of the municipality is, by its name, oldest first."""
     municipality_id = services.municipality_id
     with services.database.reading() as session:
-        return list(
-            session.scalars(
-                sa.select(AccessPoint.name)
-                .where(AccessPoint.municipality_id == municipality_id)
-                .order_by(AccessPoint.id)
-            )
+        rows = session.execute(
+            sa.select(AccessPoint.name, AccessPoint.kind)
+            .where(AccessPoint.municipality_id == municipality_id)
+            .order_by(AccessPoint.id)
         )
+        return {row.name: AccessPointKind(row.kind) for row in rows}
 
 
 def install(

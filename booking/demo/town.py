@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from booking.app.certificates import renew
-from booking.app.installing import access_point_names, broker_shown, install, write_for_broker
+from booking.app.installing import access_point_kinds, broker_shown, install, write_for_broker
 from booking.app.services import Services
 from booking.app.wiring import build_services
 from booking.demo.broker import mosquitto_command
@@ -177,9 +177,11 @@ class Town:
         )
         known = [door["name"] for door in doors]
         self.doors_file.touch(mode=0o600)
-        for name in access_point_names(services):
+        for name, kind in access_point_kinds(services).items():
             if name not in known:
-                doors.append({"name": name, **install(services, access_point=name).as_json()})
+                shown = install(services, access_point=name).as_json()
+                # The simulator's own member: a key box has a key that can be taken out.
+                doors.append({"name": name, "kind": str(kind), **shown})
                 self.doors_file.write_text(json.dumps(doors, ensure_ascii=False, indent=1))
         for door in doors:
             door["broker"] = broker_shown(services.settings)

@@ -5,6 +5,7 @@
   const find = (id) => document.getElementById(id);
   const BOLT = { locked: "施錠", unlocked: "解錠", jammed: "つまり" };
   const DOOR = { closed: "閉", open: "開", none: "センサーなし" };
+  const KEY = { present: "箱の中", out: "持ち出し中", none: "なし" };
   const QUALITY = { synced: "正確", holdover: "未同期", unknown: "不明" };
   const MODE = { normal: "通常", passage: "開放", vacation: "休止" };
   const day = new Intl.DateTimeFormat("ja-JP", {
@@ -51,6 +52,12 @@
     put("applied", door.applied ? "第" + door.applied + "版" : "まだなし");
     put("mode", MODE[door.operating_mode]);
     put("do-door", door.door === "open" ? "扉を閉める" : "扉を開ける");
+    if (find("do-key")) {
+      put("key-position", KEY[door.key]);
+      put("do-key", door.key === "out" ? "鍵を戻す" : "鍵を取り出す");
+      // An open box alone gives the key out, or takes it back.
+      find("do-key").disabled = door.bolt !== "unlocked";
+    }
     put("do-network", door.network_up ? "電波を切る" : "電波を入れる");
     put("do-battery", door.powered ? "電池を抜く" : "電池を入れる");
     drawLog(door.log);
@@ -97,6 +104,7 @@
     later("/press", { key });
   });
   find("do-door").addEventListener("click", () => later("/door", { open: seen.door !== "open" }));
+  find("do-key")?.addEventListener("click", () => later("/key", { out: seen.key !== "out" }));
   find("do-network").addEventListener("click", () => later("/network", { up: !seen.network_up }));
   find("do-sync").addEventListener("click", () => later("/sync", {}));
   find("do-battery").addEventListener("click", () => later("/battery", { pulled: seen.powered }));

@@ -108,7 +108,7 @@ def doors_file(tmp_path: Path) -> Path:
 def install(gateway: Gateway, own_mosquitto: Mosquitto, doors_file: Path) -> Callable[..., ServerDouble]:
     """`install(lock, name)`: an account at the broker, a server, and an entry in the doors file."""
 
-    def install(lock: str, name: str = "") -> ServerDouble:
+    def install(lock: str, name: str = "", kind: str = "door_lock") -> ServerDouble:
         server = gateway.add(lock)
         own_mosquitto.add_user(lock, f"secret-{lock}")
         doors = json.loads(doors_file.read_text()) if doors_file.exists() else []
@@ -116,6 +116,7 @@ def install(gateway: Gateway, own_mosquitto: Mosquitto, doors_file: Path) -> Cal
             {
                 "lock": lock,
                 "name": name,
+                "kind": kind,
                 "root": server.root.hex(),
                 "code_root": server.code_root.hex(),
                 "broker": {"host": own_mosquitto.host, "port": own_mosquitto.port, "tls": False},

@@ -10,7 +10,7 @@ from tests.integration.firmware_sim.conftest import Gateway, Simulator
 from tests.servers.browser import assert_axe_clean
 from tests.unit.firmware_sim.server_double import ServerDouble
 
-LOCK = "00112233445566ff"
+LOCK, BOX = "00112233445566ff", "00112233445566fe"
 
 
 @pytest.fixture
@@ -91,3 +91,26 @@ def test_every_key_is_large_enough_for_a_thumb(simulator: Simulator, page: Page)
         box = button.bounding_box()
         assert box is not None
         assert min(box["width"], box["height"]) >= 44
+
+
+def test_the_key_of_a_box_is_taken_and_put_back_while_it_is_open(
+    install: Callable[..., ServerDouble], gateway: Gateway, simulate: Callable[[], Simulator], page: Page
+) -> None:
+    box = install(BOX, "見本小学校 キーボックス", "key_box")
+    gateway.publish(box, grants=[gateway.window()])
+    running = simulate()
+    running.applied(BOX, box.version)
+    page.goto(f"{running.base}keypad/{BOX}")
+    expect(page.locator("#key-position")).to_have_text("箱の中")
+    expect(page.locator("#do-key")).to_be_disabled()
+    assert_axe_clean(page)
+    for digit in box.code(*box.desired["grants"][0]):
+        page.keyboard.press(digit)
+    page.keyboard.press("Enter")
+    expect(page.locator("#bolt")).to_have_text("解錠")
+    page.get_by_role("button", name="鍵を取り出す").tap()
+    expect(page.locator("#key-position")).to_have_text("持ち出し中")
+    expect(page.locator("#log li").first).to_contain_text("鍵が取り出された")
+    assert_axe_clean(page)
+    page.get_by_role("button", name="鍵を戻す").tap()
+    expect(page.locator("#key-position")).to_have_text("箱の中")
