@@ -45,6 +45,8 @@ def store(
             callbacks.access_opened(
                 session, holder=holder, at=happened_at(event, now), offline=bool(event.offline), now=now
             )
+    # After the reservations, which come first in the order of locks.
+    for event in wanted:
         if event.seq in new and event.operation == "unlock" and isinstance(event.credential, str):
             emergency.used(
                 session,
