@@ -141,7 +141,8 @@ def hello_of(opened: Opened) -> Hello:
     Raises:
         BadMessage: `unsupported` for another `v`, `bad_payload` for anything else about its members.
     """
-    if opened.claims.get("v") != VERSION or isinstance(opened.claims["v"], bool):
+    # `true` and `1.0` are equal to 1 in Python, not on the wire.
+    if type(opened.claims.get("v")) is not int or opened.claims["v"] != VERSION:
         raise BadMessage("unsupported")
     try:
         hello = Hello.model_validate(opened.claims)

@@ -5,7 +5,7 @@ from firmware_sim.core.contact import start
 from firmware_sim.core.desired import FOREVER, MODES
 from firmware_sim.core.effects import Identify
 from firmware_sim.core.envelope import Opened
-from firmware_sim.core.strict_json import integer, text_of
+from firmware_sim.core.strict_json import integer, is_version_1, text_of
 from firmware_sim.core.turn import Turn
 
 AHEAD_S = 120
@@ -27,7 +27,7 @@ def take_command(turn: Turn, opened: Opened) -> None:
     state.commands = {known: at for known, at in state.commands.items() if at > t - REMEMBER_S}
     fresh = t <= expires_at <= t + AHEAD_S
     if (
-        payload.get("v") != 1
+        not is_version_1(payload)
         or not state.clock_known
         or not fresh
         or name in state.commands

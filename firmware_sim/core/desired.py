@@ -1,7 +1,7 @@
 """The desired state as the lock holds it (lock protocol section 4)."""
 
 from firmware_sim.core.primitives import sha256, to_hex
-from firmware_sim.core.strict_json import integer, items, text_of, whole
+from firmware_sim.core.strict_json import integer, is_version_1, items, text_of, whole
 
 FOREVER = 1 << 53
 MODES = ("normal", "passage", "vacation")
@@ -58,7 +58,7 @@ def read(payload: dict[str, object], octets: bytes) -> Desired:
         Unsupported: `v` is not 1.
         ValueError: a member is absent, of another type or out of its range.
     """
-    if payload.get("v") != 1 or isinstance(payload.get("v"), bool):
+    if not is_version_1(payload):
         raise Unsupported("v")
     found = Desired()
     found.version = integer(payload, "version", 1, FOREVER)

@@ -9,7 +9,7 @@ from firmware_sim.core.envelope import Opened, Refused, unseal
 from firmware_sim.core.hello import topic
 from firmware_sim.core.primitives import GRANULE_S
 from firmware_sim.core.state import Contact
-from firmware_sim.core.strict_json import integer, text_of
+from firmware_sim.core.strict_json import integer, is_version_1, text_of
 from firmware_sim.core.turn import Turn
 
 BACKWARD_STEP_MS = 300_000
@@ -147,7 +147,7 @@ def take_welcome(turn: Turn, contact: Contact, opened: Opened) -> None:
         state.dropped += 1
         return
     expired = turn.mono - contact.nonce_at > WELCOME_S
-    if opened.payload.get("v") != 1 or not contact.nonce or nonce != contact.nonce or expired:
+    if not is_version_1(opened.payload) or not contact.nonce or nonce != contact.nonce or expired:
         state.dropped += 1
         return
     contact.nonce = ""

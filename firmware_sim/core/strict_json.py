@@ -128,6 +128,12 @@ def whole(value: object, low: int, high: int) -> int:
     return value
 
 
+def is_version_1(payload: dict[str, object]) -> bool:
+    """Whether `v` is the whole number 1; `true` and `1.0`, equal to it in Python, are not."""
+    v = payload.get("v")
+    return isinstance(v, int) and not isinstance(v, bool) and v == 1
+
+
 def text_of(source: dict[str, object], name: str) -> str:
     value = source.get(name)
     if not isinstance(value, str):

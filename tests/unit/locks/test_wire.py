@@ -25,7 +25,7 @@ def test_unknown_members_are_ignored_and_an_unknown_version_is_not() -> None:
     assert refusal() == "read"
     assert refusal(moon="full") == "read"
     assert refusal(v=2) == "unsupported"
-    assert refusal(v=True) == "unsupported"
+    assert refusal(v=True) == refusal(v=1.0) == refusal(v="1") == "unsupported"
 
 
 @pytest.mark.parametrize(
