@@ -41,14 +41,18 @@ def wait(town: FleetTown, what: str, holds: Callable[[Sample], bool], *, within_
     return found[-1]
 
 
-def is_up_to_date(sample: Sample) -> bool:
+def wait_for_hour(town: FleetTown, hour: int) -> Sample:
+    return wait(town, f"hour {hour}", lambda sample: sample.town_s > hour * 3600)
+
+
+def is_up_to_date(sample: Sample, locks: int = LOCKS) -> bool:
     counts = sample.server
-    return (counts.locks, counts.silent_yet, counts.behind) == (LOCKS, 0, 0)
+    return (counts.locks, counts.silent_yet, counts.behind) == (locks, 0, 0)
 
 
 def test_a_fleet_lives_spreads_its_contacts_and_heals_after_an_outage(tmp_path: Path) -> None:
     with running(tmp_path, Wanted(locks=LOCKS, speed=SPEED)) as town:
-        settled = wait(town, "a day", lambda sample: sample.town_s > 24 * 3600)
+        settled = wait_for_hour(town, 24)
         town.rest()
         wait(town, "every lock at its newest version", is_up_to_date)
 
@@ -72,9 +76,45 @@ def test_a_fleet_lives_spreads_its_contacts_and_heals_after_an_outage(tmp_path: 
     assert after.booked > 50
     assert after.simulator["openings"] > 0
     hours = [settled.simulator["by_hour"].get(str(hour), 0) for hour in range(13, 24)]
-    assert min(hours) > 0, hours
     assert max(hours) < LOCKS / 3, hours
-    database = Database(f"sqlite:///{tmp_path / 'fleet.sqlite3'}")
+    url = f"sqlite:///{tmp_path / 'fleet.sqlite3'}"
+    quarters = quarters_of_twelve_hours(url)
+    assert min(quarters) > LOCKS / 16, quarters
+    assert max(quarters) < LOCKS / 2, quarters
+    assert_nothing_lost(url)
+
+
+def test_two_gateways_double_nothing_and_killing_one_loses_nothing(tmp_path: Path, database_url: str) -> None:
+    locks = 60
+    wanted = Wanted(locks=locks, speed=SPEED, gateways=2, database_url=database_url, bookings_a_day=2)
+    with running(tmp_path, wanted) as town:
+        for hour in (6, 12, 18):
+            wait_for_hour(town, hour)
+            town.processes.kill("gateway-2")
+        wait_for_hour(town, 24)
+        busy = [town.cpu_s(name) for name in town.gateways]
+        town.rest()
+        last = wait(town, "every lock at its newest version", lambda now: is_up_to_date(now, locks))
+        assert town.processes.restarts("gateway-2") >= 3
+    assert min(busy) > 0.1
+    assert last.simulator["broken"] == 0
+    assert 2 * locks < last.simulator["welcomes"] <= last.simulator["hellos"]
+    assert_nothing_lost(database_url)
+
+
+def quarters_of_twelve_hours(url: str) -> list[int]:
+    """How many locks speak next in each quarter of the twelve hours."""
+    database = Database(url)
+    with database.reading() as session:
+        turns = list(session.scalars(sa.select(Lock.next_sync_at)))
+    database.dispose()
+    places = [int(turn.timestamp()) % (12 * 3600) // (3 * 3600) for turn in turns if turn is not None]
+    return [places.count(quarter) for quarter in range(4)]
+
+
+def assert_nothing_lost(url: str) -> None:
+    """Every event that a lock was told is safe is there, once; none is missing."""
+    database = Database(url)
     with database.reading() as session:
         assert session.scalar(sa.select(sa.func.count()).select_from(EventLoss)) == 0
         events, last = session.execute(
