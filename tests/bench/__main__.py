@@ -17,6 +17,8 @@ from dataclasses import replace
 from pathlib import Path
 
 from tests.bench import figures, machine
+from tests.bench.broker_floor import CLIENTS
+from tests.bench.contacts import Contacts
 from tests.bench.figures import Figure
 from tests.bench.run import DEFAULTS, Run, Server, Size, count_small, page_counts
 from tests.servers.postgres import running_postgres
@@ -29,9 +31,11 @@ Client: raw keep-alive connections from one process on the same machine.
 {rounds} rounds, measurements and limits in turn; medians, (lowest–highest) of the rounds.
 Bare page: a one-line Flask application behind the same server, same client.
 Bare insert: the rows of one hold (reservation, claims, owed mail) by the driver alone, a durable transaction
-each ({bare})."""
+each ({bare}).
+Fleet: {fleet:,} simulated locks in one process, one gateway, one Mosquitto, on a database of their own.
+Contact of the bare broker: the same packets with nobody who thinks at either end, {clients} at a time."""
 
-SHORT = Size(rounds=1, reservations=1500, pages=5, holds=60, confirmed=20, bare=200, builds=2)
+SHORT = Size(rounds=1, reservations=1500, pages=5, holds=60, confirmed=20, bare=200, builds=2, locks=30)
 
 
 def main() -> int:
@@ -56,6 +60,8 @@ def main() -> int:
                 lines.append(machine.postgres_version(run.town.services))
             found += [*run.figures(), page_counts(name, few, run)]
             runs.append(run)
+        with _database(name) as url:
+            found += Contacts(name, url, locks=size.locks).figures()
     print("\n".join(["## Machine", "", *(f"- {line}" for line in lines), "", "## Method", ""]))
     print(_method(runs, size))
     print(f"\n## Figures\n\n{figures.table(found)}\n\nTook {time.perf_counter() - begun:.0f} s.")
@@ -77,6 +83,8 @@ def _method(runs: list[Run], size: Size) -> str:
             f"{run.name}: {run.server.workers} process(es) × {run.server.threads} threads" for run in runs
         ),
         rounds=size.rounds,
+        fleet=size.locks,
+        clients=CLIENTS,
         bare="PostgreSQL: 16 connections of 2 processes, SQLite: its one writer",
     )
 

@@ -26,6 +26,8 @@ class Size:
     confirmed: int = 250
     bare: int = 3000
     builds: int = 12
+    locks: int = 1000
+    """Of the fleet that speaks over MQTT."""
 
 
 @dataclass(frozen=True, slots=True)
