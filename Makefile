@@ -1,11 +1,12 @@
 # One command each: see it run, prove it, measure it.
 #   make demo              a town on this machine; ARGS is passed on: make demo ARGS=--tour
 #   make test              the whole gate; ARGS is passed to pytest: make test ARGS='-m unit'
-#   make bench             the figures, with their method and machine
+#   make bench             the figures, with their method and machine; make bench HISTORIES=500 for a shorter end
 .PHONY: setup demo test bench lint clean
 .DEFAULT_GOAL := setup
 
 bin := .venv/bin
+HISTORIES := 20000
 
 setup:
 	@deploy/setup
@@ -18,7 +19,8 @@ test: check-tools lint
 	@$(bin)/python -m pytest -n 4 --dist worksteal -q $(ARGS)
 
 bench: check-tools
-	@$(bin)/python -m tests.bench $(ARGS)
+	@$(bin)/python -m tests.bench $(ARGS); met=$$?; \
+		$(bin)/python -m tests.bench.histories --histories $(HISTORIES) && exit $$met
 
 .PHONY: check-tools
 check-tools:

@@ -16,8 +16,7 @@ from tests.bench.histories.steps_server import on_database
 from tests.bench.histories.summary import Summary, run_many
 from tests.servers.schema import sqlite_url
 
-FEW = 4000
-"""What `make bench` runs."""
+MANY = 20_000
 
 
 def main() -> int:
@@ -61,7 +60,7 @@ def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("--histories", type=int, default=FEW)
+    parser.add_argument("--histories", type=int, default=MANY)
     parser.add_argument("--first", type=int, default=0, help="the first seed")
     parser.add_argument("--workers", type=int, default=2, help="processes")
     parser.add_argument("--compare", type=int, default=0, help="run so many on a database too")

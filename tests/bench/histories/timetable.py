@@ -20,9 +20,12 @@ PATTERNS: dict[str, tuple[tuple[int, int], ...]] = {
     "hours": ((17, 18), (18, 19), (19, 20), (20, 21)),
     "apart": ((9, 12), (13, 17), (18, 21)),
     "shut": (),
+    "long": tuple((hour, hour + 1) for hour in range(9, 21)),
 }
-MOST_JOINED = 3
-"""Adjacent bands that one reservation may take."""
+MOST_JOINED = (2, 3, 3, 6)
+"""Adjacent bands that one reservation may take. Six of a long day are more than a lock can search: what is
+left out of its list is not sold while it is out of reach.
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,10 +50,11 @@ class Timetable:
         self.begins_at = start_of_day(FIRST_DAY) + timedelta(hours=random.choice((0, 6, 15)))
         days = random.choice((2, 2, 3, 3, 4))
         self.ends_at = start_of_day(FIRST_DAY + timedelta(days=days))
+        most_joined = random.choice(MOST_JOINED)
         self.offered: list[Offered] = []
         self.changes: set[datetime] = set()
         for number in range(days):
-            self._add_day(random, FIRST_DAY + timedelta(days=number))
+            self._add_day(random, FIRST_DAY + timedelta(days=number), most_joined)
 
     def starts(self) -> list[int]:
         """Every start that is offered at some time, in order."""
@@ -67,8 +71,8 @@ class Timetable:
                 for courts in HALVES_AND_WHOLE:
                     yield Sellable(one.granule, one.length, courts)
 
-    def _add_day(self, random: Random, day: date) -> None:
-        bands = PATTERNS[random.choices(list(PATTERNS), (30, 25, 20, 20, 5))[0]]
+    def _add_day(self, random: Random, day: date, most_joined: int) -> None:
+        bands = PATTERNS[random.choices(list(PATTERNS), (30, 25, 20, 15, 5, 5))[0]]
         midnight = granule_of(start_of_day(day))
         since, closed_from, closed_to = ALWAYS, ALWAYS, ALWAYS
         fate = random.random()
@@ -82,7 +86,7 @@ class Timetable:
         self.changes |= {since, closed_from, closed_to} - {ALWAYS}
         for number, (from_hour, _) in enumerate(bands):
             upto = from_hour
-            for joined in bands[number : number + MOST_JOINED]:
+            for joined in bands[number : number + most_joined]:
                 if joined[0] != upto:
                     break
                 upto = joined[1]
