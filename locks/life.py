@@ -78,15 +78,10 @@ def stolen(
     gone = held(session, lock_id)
     lock, point, group = gone.lock, gone.point, gone.group
     end_life(session, lock, DeadWhy.STOLEN, now=now)
-    sisters = _sisters(session, gone)
-    known = code_root_of(keyring, code_group_id=group.id, of_group=group.wrapped_code_root)
-    group.wrapped_code_root = keyring.wrap(random_bytes(ROOT_LENGTH), bound_to=group_binding(group.id))
-    for sister in sisters:
-        if sister.wrapped_code_root is None:
-            sister.wrapped_code_root = keyring.wrap(known, bound_to=kept_code_root_binding(sister.id))
-    session.flush()
+    sisters, by_maker = _with_new_code_root(session, keyring, gone)
     emergency.replace_group(session, keyring, code_group_id=group.id, why="stolen", actor=actor, now=now)
-    told = tell_holders(session, callbacks, [point.id], now=now)
+    changed = [point.id, *(sister.access_point_id for sister in by_maker)]
+    told = tell_holders(session, callbacks, changed, now=now)
     for sister in sisters:
         raise_alarm(
             session,
@@ -133,6 +128,26 @@ def decommission(
     _record(
         session, leaving, "lock.decommission", actor, {"reason": reason, "state": str(lock.state)}, now=now
     )
+
+
+def _with_new_code_root(session: Session, keyring: Keyring, gone: Held) -> tuple[list[Lock], list[Lock]]:
+    """Give the code group a new code root; its other locks that keep the old one, and those of other
+    makers, which hold digits and no root.
+    """
+    group = gone.group
+    others = _sisters(session, gone)
+    known = code_root_of(keyring, code_group_id=group.id, of_group=group.wrapped_code_root)
+    group.wrapped_code_root = keyring.wrap(random_bytes(ROOT_LENGTH), bound_to=group_binding(group.id))
+    by_maker = [lock for lock in others if lock.transport == Transport.VENDOR]
+    keeping = [lock for lock in others if lock.transport != Transport.VENDOR]
+    for lock in keeping:
+        if lock.wrapped_code_root is None:
+            lock.wrapped_code_root = keyring.wrap(known, bound_to=kept_code_root_binding(lock.id))
+    if by_maker:
+        # By a new epoch the loop sees that other digits are due.
+        group.code_epoch += 1
+    session.flush()
+    return keeping, by_maker
 
 
 def _sisters(session: Session, gone: Held) -> list[Lock]:

@@ -22,8 +22,11 @@ class Act:
 
 def offered(seen: Portrait) -> list[Act]:
     """What can be done to this lock as it is now, in the order of its page."""
-    if seen.state == LockState.DEAD or seen.transport == Transport.VENDOR:
+    if seen.state == LockState.DEAD:
         return []
+    if seen.transport == Transport.VENDOR:
+        # Its maker keeps its secrets.
+        return [ACTS["decommission"]]
     if seen.state == LockState.RETIRING:
         return [ACTS[slug] for slug in ("decommission", "replace", "stolen")]
     return list(ACTS.values())
@@ -60,9 +63,12 @@ def _stolen(seen: Portrait) -> list[str]:
     return [*said, "「暗証番号をすべて替える」では、盗まれた電子錠の対策になりません。"]
 
 
-def _decommission(_seen: Portrait) -> list[str]:
+def _decommission(seen: Portrait) -> list[str]:
     return [
-        "次の通信で、電子錠の中の番号をすべて消します。消えたことを電子錠が知らせると、取り外しが完了します。",
+        "メーカーのサービスから、この電子錠の番号をすべて取り消します。元には戻せません。"
+        if seen.transport == Transport.VENDOR
+        else "次の通信で、電子錠の中の番号をすべて消します。"
+        "消えたことを電子錠が知らせると、取り外しが完了します。",
         "これからは、予約の番号でも、職員の番号や非常用の番号でも開かなくなります。",
         "この扉の予約の画面には「窓口へ連絡」と表示されます。",
     ]

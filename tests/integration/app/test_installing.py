@@ -10,8 +10,10 @@ import paho.mqtt.client as mqtt
 import pytest
 from paho.mqtt.enums import CallbackAPIVersion
 
+from booking.app.installing import BrokerUsers
 from booking.demo.broker import mosquitto_command
-from tests.integration.app.command_line import CommandLine
+from locks import life
+from tests.integration.app.command_line import CommandLine, services_of
 from tests.servers.loopback import LOOPBACK, eventually, free_port, is_listening
 from tests.servers.processes import Process, Processes
 
@@ -59,6 +61,28 @@ def test_a_new_lock_gets_in_without_a_restart(small_line: CommandLine, broker: P
     assert not gets_in(port, shown["username"], "wrong")
     assert gets_in(port, "gateway-1", "gateway-password")
     assert (broker.pid, broker.is_running()) == (pid, True)
+
+
+def test_a_lock_that_died_loses_its_way_in_whoever_ended_it(
+    small_line: CommandLine, broker: Process, port: int
+) -> None:
+    gone, stays = (small_line.add_lock("--access-point", name) for name in two_doors(small_line))
+    eventually(lambda: gets_in(port, stays["username"], stays["password"]), what="the way in")
+    with services_of(small_line) as services:
+        follower = BrokerUsers(services)
+        follower.follow()
+        with services.database.transaction() as session:
+            # As the page of the web process does it, which writes no file.
+            life.decommission(session, lock_id=gone["lock"], actor="account-1", now=services.clock.now())
+        assert gets_in(port, gone["username"], gone["password"])
+        assert follower.follow() == 1
+    eventually(lambda: not gets_in(port, gone["username"], gone["password"]), what="the locked door")
+    assert gets_in(port, stays["username"], stays["password"])
+    assert broker.is_running()
+
+
+def two_doors(line: CommandLine) -> list[str]:
+    return line.ok("access-points").splitlines()[:2]
 
 
 def test_a_broker_that_is_not_told_keeps_a_new_lock_out(

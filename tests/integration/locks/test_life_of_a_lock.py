@@ -19,6 +19,7 @@ from locks.life_errors import LockIsDead, SharedCode
 from locks.models import AccessPoint, CodeGroup, Grant, Lock, QuarantinedMessage
 from locks.staff.models import StaffCode
 from locks.standing import Standing
+from locks.vendors.fitting import add_vendor_lock
 from tests.integration.locks.conftest import LEFT, RIGHT, TOWN, School
 from tests.integration.locks.core_lock import CoreLock
 
@@ -184,6 +185,30 @@ def test_a_stolen_lock_takes_nothing_along_that_opens_its_door_again(school: Sch
     assert not new_gym.opens_for(code)
     assert lasting(school, AlarmKind.REPROVISION_NEEDED) == []
     assert acts(school).count("lock.stolen") == 1
+
+
+def test_another_makers_lock_of_the_group_is_given_other_digits(school: School) -> None:
+    gate_point = point(school, "校門", with_gym=True)
+    gym = fit(school, school.gym)
+    with school.database.transaction() as session:
+        gate = add_vendor_lock(
+            session,
+            school.keyring,
+            access_point_id=gate_point,
+            vendor="remotelock",
+            vendor_ref="見本",
+            actor=WHO,
+            now=school.now,
+        )
+    holder = school.issue(running(school), points=[school.gym, gate_point])
+    before = shown(school, holder)[gate_point][0]
+    report_stolen(school, gym.lock)
+    assert shown(school, holder)[gate_point][0] != before
+    # The new epoch is what makes the loop put them; the lock keeps no root that could be an old one.
+    assert school.one(sa.select(CodeGroup)).code_epoch == 1
+    assert row(school, gate).wrapped_code_root is None
+    assert school.notes.changed_codes == [holder]
+    assert lasting(school, AlarmKind.REPROVISION_NEEDED) == []
 
 
 def test_a_code_epoch_does_not_heal_what_a_thief_has(school: School) -> None:
