@@ -8,12 +8,10 @@ from booking.fleet.alarm_words import words_of
 from booking.places.access_points import facility_names, full_name
 from booking.places.entries import Catalogue
 from core.clock import civil_day
+from locks import battery
 from locks.alarms.kinds import AlarmKind
-from locks.fleet import EventLine, LockLine
+from locks.fleet import EventLine, LockLine, Worst
 from locks.models import LockState
-
-BATTERY_LOW_MV = 4800
-"""Four alkaline cells at 1.2 V each; fresh ones give 6000 mV. Cold makes it dip, so it warns early."""
 
 _BOLTS = {"locked": "施錠", "unlocked": "解錠中", "jammed": "かんぬき異常"}
 _DOORS = {"closed": "閉", "open": "開"}
@@ -63,21 +61,20 @@ class EventWords:
 
 @dataclass(frozen=True, slots=True)
 class LockPanel:
-    """All locks, troubled ones first, the day's events, newest first, and the alarms that wait for a look."""
+    """The locks that want a look most, the day's events, newest first, and the alarms that wait for one."""
 
     locks: tuple[LockCard, ...]
+    left_out: int
+    """How many more there are."""
+    troubled: int
+    """How many of all want a look."""
     events: tuple[EventWords, ...]
     alarms: tuple[tuple[str, int], ...]
     """(what, how many), most first."""
 
-    @property
-    def troubled(self) -> int:
-        """How many want a look."""
-        return sum(bool(lock.troubles) for lock in self.locks)
-
 
 def panel_of(
-    locks: Sequence[LockLine],
+    worst: Worst,
     events: Sequence[EventLine],
     alarms: Mapping[AlarmKind, int],
     places: Catalogue,
@@ -86,19 +83,17 @@ def panel_of(
 ) -> LockPanel:
     """The panel of a municipality's locks, what they reported, and its alarms by kind."""
     facility_of = facility_names(places, civil_day(now))
-    names = {
-        lock.access_point_id: full_name(lock.access_point_id, lock.access_point_name, facility_of)
-        for lock in locks
-    }
-    cards = [_card(lock, names[lock.access_point_id]) for lock in locks]
-    cards.sort(key=lambda card: not card.troubles)
-    told = (
-        EventWords(event.at, words, names.get(event.access_point_id, ""))
+    cards = tuple(
+        _card(lock, full_name(lock.access_point_id, lock.access_point_name, facility_of))
+        for lock in worst.lines
+    )
+    told = tuple(
+        EventWords(event.at, words, full_name(event.access_point_id, event.access_point_name, facility_of))
         for event in events
         if (words := event_in_words(event.kind, event.detail))
     )
     waiting = tuple((words_of(kind).title, many) for kind, many in alarms.items())
-    return LockPanel(tuple(cards), tuple(told), waiting)
+    return LockPanel(cards, worst.locks - len(cards), worst.troubled, told, waiting)
 
 
 def event_in_words(kind: str, detail: Mapping[str, object]) -> str:
@@ -117,7 +112,7 @@ def event_in_words(kind: str, detail: Mapping[str, object]) -> str:
 
 
 def _card(lock: LockLine, name: str) -> LockCard:
-    is_low = lock.battery_mv is not None and lock.battery_mv < BATTERY_LOW_MV
+    is_low = lock.battery_mv is not None and lock.battery_mv < battery.LOW_MV
     is_applied = lock.applied_version >= lock.desired_version
     return LockCard(
         lock_id=lock.lock_id,

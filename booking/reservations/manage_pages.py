@@ -25,6 +25,7 @@ pages = Blueprint("manage_reservations", __name__)
 
 _SOON = timedelta(hours=24)
 _MAX_EVENTS = 30
+_MAX_LOCKS = 12
 _DONE = {
     "approved": "承認しました。支払いの案内を申込者にメールで送ります。",
     "confirmed": "承認しました。使用料がないため、予約は確定しました。",
@@ -49,10 +50,10 @@ def show_board() -> ResponseReturnValue:
         )
         holders = [line.id for line in lines if line.state in WITH_CODES]
         standings = standings_of_doors(here.session, holders=holders, now=here.now)
-        locks = fleet.board(here.session, municipality_id=here.municipality_id, now=here.now)
-        events = fleet.events(
+        worst = fleet.worst(here.session, municipality_id=here.municipality_id, most=_MAX_LOCKS, now=here.now)
+        events = fleet.events_of(
             here.session,
-            access_point_ids=[lock.access_point_id for lock in locks],
+            municipality_id=here.municipality_id,
             since=start_of_day(civil_day(here.now)),
             limit=_MAX_EVENTS,
         )
@@ -61,7 +62,7 @@ def show_board() -> ResponseReturnValue:
     return render_template(
         "manage/board.html",
         board=board_of(lines, standings, places, day=day, now=here.now),
-        panel=panel_of(locks, events, alarms, places, now=here.now),
+        panel=panel_of(worst, events, alarms, places, now=here.now),
         waiting=waiting,
         now=here.now,
         live=request.args.get("live") != "0",

@@ -14,7 +14,8 @@ from booking.people.models import Role
 from booking.people.passwords import hash_password
 from booking.reservations.models import State
 from core.database import Database
-from locks.models import AccessPoint, CodeGroup, Lock, LockEvent, LockState
+from locks.alarms.models import Alarm
+from locks.models import AccessPoint, CodeGroup, Lock, LockEvent, LockState, QuarantinedMessage
 from tests.integration.manage.conftest import services_over
 from tests.integration.manage.town import NOW, TODAY, StoppedClock, Town, at, window
 from tests.servers.browser import watched_page
@@ -143,6 +144,27 @@ def _add_lock(town: Town) -> None:
             kind="lock_operation",
             detail={"operation": "unlock", "source": "keypad"},
             stored_at=NOW,
+        )
+    )
+    session.add(
+        Alarm(
+            municipality_id=town.number,
+            access_point_id=1,
+            lock_id="0000000000000001",
+            kind="battery_low",
+            began_at=NOW - timedelta(hours=5),
+            last_at=NOW - timedelta(hours=1),
+            count=2,
+            detail={"battery_mv": 4700, "days_left": 19},
+        )
+    )
+    session.add(
+        QuarantinedMessage(
+            claimed_lock="0000000000000001",
+            why="bad_envelope",
+            received_at=NOW - timedelta(hours=1),
+            size=6,
+            head=b"kaiho?",
         )
     )
     session.flush()

@@ -30,6 +30,11 @@ PATHS = (
     "/manage/approvals",
     "/manage/closures",
     "/manage/mail",
+    "/manage/locks",
+    "/manage/locks?show=troubled&q=nothing",
+    "/manage/alarms",
+    "/manage/alarms?kind=battery_low",
+    "/manage/quarantine",
     "/manage/utilisation?month=2026-10",
     "/manage/utilisation?month=2026-11&view=booked",
 )
@@ -53,6 +58,27 @@ def test_the_board_shows_reservations_locks_and_what_opened(manager_page: Page) 
     expect(lock).to_contain_text("電池が低下")
     expect(lock).to_contain_text("反映待ち")
     expect(board.locator(".events li")).to_contain_text("暗証番号で解錠")
+
+
+def test_an_alarm_is_seen_once_with_a_note(manager_page: Page) -> None:
+    manager_page.goto("/manage")
+    manager_page.get_by_role("link", name="確認待ちの警報").click()
+    expect(manager_page.get_by_role("heading", name="電池の残りが少ない")).to_be_visible()
+    manager_page.get_by_label("メモ").fill("電池を手配")
+    manager_page.get_by_role("button", name="確認した").click()
+    expect(manager_page.get_by_text("確認待ちの警報はありません")).to_be_visible()
+    expect(manager_page.get_by_text("見本 係長が確認:電池を手配")).to_be_visible()
+    assert_fits(manager_page)
+    assert_axe_clean(manager_page)
+
+
+def test_the_fleet_leads_to_its_locks(manager_page: Page) -> None:
+    manager_page.goto("/manage/locks")
+    manager_page.get_by_label("施設・扉の名前").fill("近く")
+    manager_page.get_by_role("button", name="探す").click()
+    expect(manager_page.locator(".fleet-list tbody tr")).to_have_count(1)
+    manager_page.get_by_role("link", name="近くの小学校 体育館 正面入口").click()
+    expect(manager_page).to_have_url(re.compile("/manage/locks/0000000000000001$"))
 
 
 def test_the_board_renews_itself_without_being_touched(manager_page: Page, office: Office) -> None:

@@ -18,7 +18,7 @@ from locks.keys import subkey
 from locks.models import DesiredVersion, EventLoss, Lock, LockEvent, QuarantinedMessage
 from locks.quarantine import KEPT_PER_SENDER, newest
 from locks.turns import regular_turn
-from tests.integration.locks.conftest import NOW, School
+from tests.integration.locks.conftest import NOW, TOWN, School
 from tests.integration.locks.door import Door, b64, unb64
 
 
@@ -265,7 +265,9 @@ def test_an_opening_is_told_once_with_its_holder(school: School) -> None:
     assert school.notes.opened == [(holder, granule_start(granule) + timedelta(seconds=60), True)]
     with school.database.reading() as session:
         lines = fleet.events(session, access_point_ids=[school.gym], since=NOW, limit=10)
+        earlier = fleet.events_of(session, municipality_id=TOWN, since=NOW, until=lines[0].at, limit=10)
     assert [line.seq for line in lines] == [2, 5, 4, 3, 1]
+    assert [line.seq for line in earlier] == [5, 4, 3, 1]
     assert [line.holder for line in lines] == [holder, None, None, None, holder]
     assert lines[1].detail == {"count": 2, "error": "invalid_credential"}
 

@@ -264,6 +264,20 @@ def test_the_board_shows_what_waits_for_a_look(manage: Manage, desk: FlaskClient
     assert "機器への細工の疑い" in page
 
 
+def test_the_board_shows_the_locks_that_want_a_look_and_leads_to_the_others(
+    manage: Manage, desk: FlaskClient
+) -> None:
+    def build(town: Town) -> None:
+        for number in range(1, 41):
+            add_lock(town, number, f"入口{number:02}", bolt="jammed" if number == 37 else "locked")
+
+    manage.town(build)
+    page = desk.get("/manage").get_data(as_text=True)
+    assert page.index("入口37") < page.index("入口01")
+    assert page.count('class="card lock') == 12
+    assert "ほか 28台" in page
+
+
 def test_what_was_not_proved_is_shown_in_digits_and_never_as_it_came(
     manage: Manage, desk: FlaskClient
 ) -> None:
