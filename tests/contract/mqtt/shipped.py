@@ -46,6 +46,8 @@ class ShippedBroker:
             ("listener 8883", f"listener {self.port} {LOOPBACK}"),
             ("/etc/mosquitto/kaiho", str(self.folder)),
             ("/var/lib/mosquitto/", f"{store}/"),
+            # `kaiho` finds it here and signals it itself: on one machine under one user, as the demo runs.
+            ("/run/mosquitto/mosquitto.pid", f"{self.folder}/mosquitto.pid"),
             *instead,
         ]
         for shipped, here in moved:
