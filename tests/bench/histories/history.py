@@ -113,6 +113,7 @@ class History:
             agenda.at(at, "power", lambda: self.door.cut_power(is_clock_kept=True))
         while (at_next := agenda.next_at()) is not None and at_next <= plan.timetable.ends_at:
             agenda.pop().act()
+        self.judge.close()
         return self.outcome
 
     def _plan_wish(self, wish: Wish) -> None:

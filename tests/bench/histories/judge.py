@@ -20,7 +20,8 @@ class Ticket:
     wish: Wish
     sold: Sold
     cancelled_at: datetime | None = None
-    has_opened: bool = False
+    waits: bool = False
+    """Told to wait, and not in since."""
 
 
 class Judge:
@@ -67,11 +68,17 @@ class Judge:
         if rev < self._entered.get((granule, lane), -1):
             self._odd(f"{wish.number} entered after a party of a later rev")
         self._entered[granule, lane] = rev
-        ticket.has_opened = True
+        ticket.waits = False
+
+    def close(self) -> None:
+        """The history is over: who was told to wait, and neither got in nor gave up the slot?"""
+        waiting = [one for one in self.tickets.values() if one.waits and one.cancelled_at is None]
+        self._outcome.counts["told to wait, and not in"] += len(waiting)
 
     def _refused(self, ticket: Ticket, verdict: Verdict) -> None:
         if verdict.outcome == "throttled":
             self._outcome.counts["valid codes told to wait (throttled)"] += 1
+            ticket.waits = True
             return
         self._outcome.counts["valid codes refused"] += 1
         self._odd(

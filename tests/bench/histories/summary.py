@@ -58,6 +58,7 @@ class Summary:
             ("**valid codes refused**", f"**{counts[REFUSED]:,}**"),
             ("— the same seeds without the selling rule", f"{self.control[REFUSED]:,}"),
             ("valid codes told to wait, after somebody's guesses (`throttled`)", f"{counts[WAIT]:,}"),
+            ("— and not in by a later try", f"{counts['told to wait, and not in']:,}"),
             ("openings by cancelled credentials", _share(counts["cancelled openings"], counts["openings"])),
             *((f"— {cause}", f"{counts['cancelled openings: ' + cause]:,}") for cause in CAUSES),
             ("— after a contact, or after a later party had entered", f"{len(self.odd) - counts[REFUSED]:,}"),
