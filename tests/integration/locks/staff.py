@@ -41,8 +41,12 @@ class BatteryLock(CoreLock):
         return self._bolt
 
     def sleep(self, span: timedelta) -> None:
-        """Let time pass without a contact."""
-        self._pass(span)
+        """Let time pass; what the lock has planned meanwhile happens."""
+        end = self._mono + span.total_seconds()
+        while self._wake_at is not None and self._wake_at <= end:
+            self._pass(timedelta(seconds=max(0.0, self._wake_at - self._mono) + 0.01))
+            self._feed(stimuli.Tick())
+        self._pass(timedelta(seconds=max(0.0, end - self._mono)))
 
     def _perform(self, effect: effects.Effect) -> None:
         if isinstance(effect, effects.FlashWrite):

@@ -11,7 +11,7 @@ from core.database import retrying
 from locks.alarms.kinds import AlarmKind
 from locks.alarms.models import Alarm
 from locks.installation import add_access_point
-from locks.models import AccessPoint, Lock, LockEvent
+from locks.models import AccessPoint, CodeGroup, Lock, LockEvent
 from locks.staff import codes, emergency
 from locks.staff.models import StaffCode, StaffKind
 from tests.integration.locks.conftest import TOWN, School
@@ -128,6 +128,19 @@ def test_a_gid_that_is_no_emergency_code_there_is_no_emergency(school: School, g
         )
     assert alarms(school) == []
     assert [code.gid for code in living(school, EMERGENCY)] == [own.gid, other.gid]
+
+
+def test_without_looking_again_under_the_groups_row_two_would_issue_one_each(
+    school: School, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with school.database.transaction() as session:
+        session.execute(sa.delete(StaffCode))
+        group = session.scalars(sa.select(CodeGroup.id)).one()
+    monkeypatch.setattr(emergency, "_without_code", lambda *_: [group])
+    for _ in range(2):
+        with school.database.transaction() as session:
+            assert emergency.ensure(session, school.keyring, municipality_id=TOWN, now=school.now) == 1
+    assert len(living(school, EMERGENCY)) == 2
 
 
 def test_every_group_has_one_however_often_and_by_however_many_it_is_ensured(school: School) -> None:

@@ -7,6 +7,7 @@ import sqlalchemy as sa
 
 from core.audit import AuditEntry
 from core.errors import BadInput, NotThere
+from locks import desired_state
 from locks.models import Lock, LockOffer
 from locks.modes import orders, progress
 from locks.modes.models import ModeOrder
@@ -75,12 +76,15 @@ def test_a_door_is_held_open_from_the_next_contact_until_its_time(school: School
     assert not is_open(lock)
     lock.sync()
     assert is_open(lock)
+    lock.network = False
     lock.sleep(5 * HOUR)
+    assert is_open(lock)
     assert end_due(school) == 1
     assert end_due(school) == 0
+    lock.network = True
     lock.sync()
     lock.sleep(timedelta(minutes=2))
-    assert lock.state.operating_mode() == "normal"
+    assert not is_open(lock)
     acts = [row.act for row in school.rows(sa.select(AuditEntry.act))]
     assert acts.count("mode.passage") == acts.count("mode.end") == 1
 
@@ -90,12 +94,23 @@ def test_a_door_is_shut_at_its_time_even_when_no_worker_has_ended_the_order(scho
     hold_open(school)
     lock.sync()
     before = version(school)
-    lock.sync()
+    lock.sleep(5 * HOUR - timedelta(minutes=16))
+    assert is_open(lock)
     assert version(school) == before
-    lock.sleep(5 * HOUR)
-    lock.sync()
-    assert lock.state.operating_mode() == "normal"
+    lock.sleep(timedelta(minutes=32))
+    assert not is_open(lock)
     assert version(school) == before + 1
+
+
+def test_without_that_look_at_the_clock_the_door_would_stay_open(
+    school: School, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(desired_state, "_mode_is_over", lambda *_, **__: False)
+    lock = fit(school)
+    hold_open(school)
+    lock.sync()
+    lock.sleep(5 * HOUR + timedelta(minutes=16))
+    assert is_open(lock)
 
 
 def test_the_lock_is_asked_to_speak_just_after_the_time_is_over(school: School) -> None:
