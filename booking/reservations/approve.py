@@ -8,15 +8,19 @@ from sqlalchemy.orm import Session
 from booking.notices import mail
 from booking.people.signed_in import Actor
 from booking.places.catalogue import catalogue
+from booking.reservations import claims
 from booking.reservations.confirm import confirm
 from booking.reservations.models import Reservation, State
 from booking.reservations.queries import locked_for
-from booking.reservations.refusals import Ended, IllegalMove
+from booking.reservations.refusals import Ended, IllegalMove, NotSellableNow
 from booking.reservations.release import release
 from booking.reservations.selling import require_sellable
 from booking.reservations.states import move
 from core import audit
 from core.errors import BadInput, NotThere
+from core.window import Window
+from locks import grants
+from locks.errors import NotSellable
 
 
 def approve(session: Session, *, actor: Actor, reservation_id: UUID, now: datetime) -> Reservation:
@@ -43,6 +47,7 @@ def approve(session: Session, *, actor: Actor, reservation_id: UUID, now: dateti
         session.flush()
         mail.tell(session, reservation, "approved", pay_by=pay_until, now=now)
     else:
+        claims.require_free_one(session, group_id=reservation.group_id, starts_at=reservation.starts_at)
         confirm(session, reservation, now=now)
     _record(session, actor, reservation, "reservation.approve", now=now)
     return reservation
@@ -66,6 +71,20 @@ def reject(
     mail.tell(session, reservation, "rejected", reason=reason, now=now)
     _record(session, actor, reservation, "reservation.reject", now=now)
     return reservation
+
+
+def _require_sellable(session: Session, reservation: Reservation, *, now: datetime) -> None:
+    offering = catalogue(session, reservation.municipality_id).offering(reservation.offering_id)
+    try:
+        grants.require_sellable(
+            session,
+            access_point_ids=offering.access_points,
+            courts=offering.courts,
+            window=Window(reservation.starts_at, reservation.ends_at),
+            now=now,
+        )
+    except NotSellable as error:
+        raise NotSellableNow(error.why, str(error)) from error
 
 
 def _requested(session: Session, actor: Actor, reservation_id: UUID) -> Reservation:

@@ -9,6 +9,7 @@ Source: design.md 4 (claims), performance.md A1.
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 from uuid import UUID
 
@@ -16,7 +17,9 @@ import sqlalchemy as sa
 from sqlalchemy.dialects.postgresql import ARRAY
 from sqlalchemy.orm import Session
 
+from booking.people.models import Group
 from booking.reservations.models import Claim, Reservation
+from booking.reservations.refusals import ZeroFeeLimit
 from booking.reservations.states import UNSETTLED
 from core.database import UtcDateTime
 from core.errors import NotThere
@@ -114,6 +117,27 @@ def take_new(
         },
     )
     return taken == len(courts) * len(window.granules)
+
+
+def require_free_one(session: Session, *, group_id: UUID, starts_at: datetime) -> None:
+    """Refuse one more free reservation of a start than a group may have; the group's row stays locked.
+
+    Raises:
+        ZeroFeeLimit: it has had as many, given up or not.
+    """
+    session.execute(sa.select(Group.id).where(Group.id == group_id).with_for_update(key_share=True))
+    had = session.scalar(
+        sa.select(sa.func.count())
+        .select_from(Reservation)
+        .where(
+            Reservation.group_id == group_id,
+            Reservation.starts_at == starts_at,
+            Reservation.amount_yen == 0,
+            Reservation.permit_number.is_not(None),
+        )
+    )
+    if (had or 0) >= MAX_FREE_PER_START:
+        raise ZeroFeeLimit()
 
 
 def take_again(session: Session, reservation: Reservation, courts: Sequence[int]) -> bool:

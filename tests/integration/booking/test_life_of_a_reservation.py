@@ -10,16 +10,24 @@ from sqlalchemy.orm import Session
 
 from booking.notices import mail
 from booking.people.models import Account
+from booking.places.models import Facility
 from booking.reservations import deadlines, door, money
 from booking.reservations.approve import approve, reject
 from booking.reservations.cancel import cancel, quote_cancel
 from booking.reservations.models import PermitCounter, Reservation, State
 from booking.reservations.pay import require_payable
-from booking.reservations.refusals import Ended, IllegalMove, NotPayable, TooLateToCancel
+from booking.reservations.refusals import (
+    Ended,
+    IllegalMove,
+    NotPayable,
+    NotSellableNow,
+    TooLateToCancel,
+    ZeroFeeLimit,
+)
 from core.errors import BadInput, ContractBroken, NotThere
 from core.ids import new_id
 from core.owed import Owed
-from locks.models import Grant, Lock
+from locks.models import Grant, Lock, LockOffer
 from payments import checkout
 from payments.models import Refund
 from tests.integration.booking.test_holding import mount_lock
@@ -320,6 +328,45 @@ def test_a_free_request_is_confirmed_by_its_approval(town: Town) -> None:
     with town.database.transaction() as session:
         approve(session, actor=actor, reservation_id=reservation_id, now=NOW)
     assert town.reservation(reservation_id).state == State.CONFIRMED
+
+
+def test_a_third_free_reservation_of_a_start_is_not_approved_either(town: Town) -> None:
+    with town.database.transaction() as session:
+        session.get_one(Facility, town.gym).approval_required = True
+    actor = town.staff
+
+    def approved(reservation_id: UUID) -> UUID:
+        with town.database.transaction() as session:
+            approve(session, actor=actor, reservation_id=reservation_id, now=NOW)
+        return reservation_id
+
+    first = approved(town.held(offering=town.half_a, group=town.youth))
+    with town.database.transaction() as session:
+        cancel(session, actor=town.actor(session=session), reservation_id=first, now=NOW)
+    # Asked for side by side, before any of them counts.
+    second, third = (town.held(offering=half, group=town.youth) for half in (town.half_a, town.half_b))
+    approved(second)
+    with pytest.raises(ZeroFeeLimit):
+        approved(third)
+    assert town.reservation(third).state == State.REQUESTED
+
+
+def test_a_request_is_approved_only_while_the_lock_could_open_for_it(town: Town) -> None:
+    with town.database.transaction() as session:
+        session.get_one(Facility, town.gym).approval_required = True
+    asked = town.held()
+    mount_lock(town, lists=False)
+    actor = town.staff
+    with pytest.raises(NotSellableNow) as refused, town.database.transaction() as session:
+        approve(session, actor=actor, reservation_id=asked, now=NOW)
+    assert "登録を待っています" in refused.value.sentence
+    assert town.reservation(asked).state == State.REQUESTED
+    with town.database.transaction() as session:
+        session.execute(sa.delete(LockOffer))
+        session.execute(sa.delete(Lock))
+    with town.database.transaction() as session:
+        approve(session, actor=actor, reservation_id=asked, now=NOW)
+    assert town.reservation(asked).state == State.HELD
 
 
 def test_a_rejected_request_frees_its_courts_and_says_why(town: Town) -> None:
