@@ -30,7 +30,7 @@ persistence true
 persistence_location {folder}/store/
 {saving}persistent_client_expiration 1d
 max_packet_size 65536
-max_inflight_messages 100
+max_inflight_messages 2000
 max_queued_messages 10000
 log_dest stderr
 log_type error

@@ -4,7 +4,7 @@ import os
 import re
 import socket
 import ssl
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from queue import Empty, SimpleQueue
@@ -28,7 +28,7 @@ class Refused(Exception):
 
 
 class ShippedBroker:
-    """Started, killed and wiped at will; `without` and `instead` change lines of the configuration."""
+    """Started, killed and wiped at will; `without` leaves an option out, others are set by name."""
 
     def __init__(self, line: CommandLine, processes: Processes) -> None:
         self.line = line
@@ -37,7 +37,7 @@ class ShippedBroker:
         self._processes = processes
         self._process: Process | None = None
 
-    def start(self, *, without: str = "", instead: Sequence[tuple[str, str]] = ()) -> None:
+    def start(self, *, without: str = "", **instead: object) -> None:
         """Run until `kill`; returns once it listens."""
         text = CONFIGURATION.read_text(encoding="utf-8")
         store = self.folder / "store"
@@ -48,11 +48,13 @@ class ShippedBroker:
             ("/var/lib/mosquitto/", f"{store}/"),
             # `kaiho` finds it here and signals it itself: on one machine under one user, as the demo runs.
             ("/run/mosquitto/mosquitto.pid", f"{self.folder}/mosquitto.pid"),
-            *instead,
         ]
         for shipped, here in moved:
             assert shipped in text, f"{shipped!r} is not in {CONFIGURATION.name} any more"
             text = text.replace(shipped, here)
+        for option, value in instead.items():
+            text, count = re.subn(rf"(?m)^{option} .*$", f"{option} {value}", text)
+            assert count == 1
         if without:
             text, count = re.subn(rf"(?m)^{without}\b.*\n", "", text)
             assert count == 1

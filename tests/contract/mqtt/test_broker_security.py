@@ -243,7 +243,7 @@ def test_a_message_beyond_the_limit_ends_its_sender_and_reaches_nobody(
 
 
 def test_connections_beyond_the_limit_are_refused(broker: ShippedBroker, locks: Shown) -> None:
-    broker.start(instead=[("max_connections 20000", "max_connections 1")])
+    broker.start(max_connections=1)
     with talking(broker, user_of(locks[0])) as lock:
         assert not shakes_hands(broker)
         assert lock.losses == []
@@ -252,12 +252,7 @@ def test_connections_beyond_the_limit_are_refused(broker: ShippedBroker, locks: 
 
 def test_what_waits_for_a_slow_reader_is_bounded(broker: ShippedBroker, locks: Shown) -> None:
     """One message in flight and two in the queue: of five the last two are dropped."""
-    broker.start(
-        instead=[
-            ("max_queued_messages 10000", "max_queued_messages 2"),
-            ("max_inflight_messages 100", "max_inflight_messages 1"),
-        ]
-    )
+    broker.start(max_queued_messages=2, max_inflight_messages=1)
     shown = locks[0]
     with talking(broker, GATEWAY) as gateway, talking(broker, user_of(shown)) as lock:
         lock.client.manual_ack_set(True)
