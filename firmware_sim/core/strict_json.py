@@ -1,10 +1,11 @@
-"""JSON that refuses duplicate keys, which `json.loads` (and MicroPython's, without hooks) lets pass."""
-
-import json
+"""JSON to the letter: `json.loads` lets duplicate keys pass, and MicroPython's more than that."""
 
 MAX_DEPTH = 16
 SPACES = " \t\r\n"
-NUMBER = "+-.0123456789eE"
+DIGITS = "0123456789"
+NUMBER = "+-." + DIGITS + "eE"
+LONGEST_NUMBER = 40
+ESCAPES = {'"': '"', "\\": "\\", "/": "/", "b": "\b", "f": "\f", "n": "\n", "r": "\r", "t": "\t"}
 
 
 class Reader:
@@ -73,31 +74,82 @@ class Reader:
             self.at += 1
 
     def string(self) -> str:
-        start = self.at
+        parts: list[str] = []
         self.at += 1
+        start = self.at
         while True:
             mark = self.text[self.at : self.at + 1]
             if not mark or mark < " ":
                 raise ValueError("unterminated JSON string")
-            self.at += 2 if mark == "\\" else 1
-            if mark == '"':
-                return str(json.loads(self.text[start : self.at]))
+            if mark == '"' or mark == "\\":
+                parts.append(self.text[start : self.at])
+                self.at += 1
+                if mark == '"':
+                    return "".join(parts)
+                parts.append(self.escape())
+                start = self.at
+            else:
+                self.at += 1
+
+    def escape(self) -> str:
+        """What follows a backslash; two halves of one character beyond the 16 bits are joined."""
+        mark = self.text[self.at : self.at + 1]
+        self.at += 1
+        if mark in ESCAPES:
+            return ESCAPES[mark]
+        if mark != "u":
+            raise ValueError("not a JSON escape")
+        code = self.four_hex()
+        if 0xD800 <= code < 0xDC00 and self.text[self.at : self.at + 2] == "\\u":
+            back = self.at
+            self.at += 2
+            low = self.four_hex()
+            if 0xDC00 <= low < 0xE000:
+                return chr(0x10000 + ((code - 0xD800) << 10) + low - 0xDC00)
+            self.at = back
+        return chr(code)
+
+    def four_hex(self) -> int:
+        digits = self.text[self.at : self.at + 4]
+        self.at += 4
+        if len(digits) != 4:
+            raise ValueError("not four hexadecimal digits")
+        for mark in digits:
+            if mark not in "0123456789abcdefABCDEF":
+                raise ValueError("not four hexadecimal digits")
+        return int(digits, 16)
 
     def number(self) -> object:
         start = self.at
         while self.text[self.at : self.at + 1] and self.text[self.at] in NUMBER:
             self.at += 1
         piece = self.text[start : self.at]
-        digits = piece[1:] if piece[:1] == "-" else piece
-        if (
-            not digits
-            or not digits[0].isdigit()
-            or (digits[0] == "0" and digits[1:2].isdigit())
-            or len(piece) > 40
-        ):
+        if len(piece) > LONGEST_NUMBER:
+            raise ValueError("JSON number too long")
+        at = end_of_digits(piece, 1 if piece[:1] == "-" else 0, True)
+        end_of_whole = at
+        if piece[at : at + 1] == ".":
+            at = end_of_digits(piece, at + 1, False)
+        if piece[at : at + 1] in ("e", "E"):
+            at += 2 if piece[at + 1 : at + 2] in ("+", "-") else 1
+            at = end_of_digits(piece, at, False)
+        if at != len(piece):
             raise ValueError("not a JSON number")
-        number: object = json.loads(piece)
-        return number
+        return int(piece) if at == end_of_whole else float(piece)
+
+
+def end_of_digits(piece: str, start: int, is_whole: bool) -> int:
+    """Where a run of digits ends; a whole part has no zero before another digit.
+
+    Raises:
+        ValueError: there is no digit, or a zero too many.
+    """
+    at = start
+    while piece[at : at + 1] and piece[at] in DIGITS:
+        at += 1
+    if at == start or (is_whole and piece[start] == "0" and at > start + 1):
+        raise ValueError("not a JSON number")
+    return at
 
 
 def parse(text: str) -> object:

@@ -143,10 +143,31 @@ def plain(effect: effects.Effect, state: State) -> list:
     return [effect.__class__.__name__] + [[name, members[name]] for name in sorted(members)]
 
 
+def parsed(text: str) -> list:
+    """What the strict reader makes of a text: a value, or the refusal."""
+    try:
+        return ["value", parse(text)]
+    except ValueError:
+        return ["refused"]
+
+
+def opened(case: dict) -> list:
+    """What becomes of an envelope, as octets, on its way into the lock."""
+    root = binascii.unhexlify(case["root"])
+    try:
+        token = binascii.unhexlify(case["token"]).decode()
+        found = unseal(token, root, case["lock"], "down", 0, "kaiho-desired")
+        return ["opened", read(found.payload, found.octets).version]
+    except (Refused, ValueError):
+        return ["refused"]
+
+
 def replay(asked: dict) -> dict:
     """The answer to a whole question: golden sets, entries and lives."""
     return {
         "vectors": [vectors(golden) for golden in asked["sets"]],
         "entries": [entries(scenario) for scenario in asked["entries"]],
+        "texts": [parsed(text) for text in asked["texts"]],
+        "envelopes": [opened(case) for case in asked["envelopes"]],
         "lives": [life(record) for record in asked["lives"]],
     }

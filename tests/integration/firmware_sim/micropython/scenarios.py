@@ -106,6 +106,69 @@ def _case(dice: Dice, windows: list[list[int]], code_key: bytes) -> dict[str, An
     }
 
 
+PIECES = (
+    *(
+        '{"a":1}',
+        "[",
+        "]",
+        "{",
+        "}",
+        ",",
+        ":",
+        '"a"',
+        '"\\u00e9"',
+        '"\\ud83d\\ude00"',
+        '"\\x"',
+        "1",
+        "-1",
+        "01",
+        "1.5",
+        "1e3",
+    ),
+    *(
+        "-",
+        "true",
+        "nul",
+        "null",
+        " ",
+        "\n",
+        "\t",
+        "\x00",
+        "é",
+        "鍵",
+        "123456789012345678901234567890",
+        "0.1",
+        "-0",
+    ),
+)
+
+
+def texts(seed: int, count: int) -> list[str]:
+    """Texts that are nearly JSON, or quite."""
+    dice = Dice(f"texts/{seed}")
+    found = []
+    for _ in range(count):
+        pieces = [dice.one_of(PIECES) for _ in range(dice.number(1, 6))]
+        text = "".join(pieces)
+        found.append(dice.one_of([text, f"[{','.join(pieces)}]", f'{{"a":{pieces[0]},"b":{pieces[-1]}}}']))
+    return found
+
+
+def envelopes(golden: dict[str, Any], seed: int, count: int) -> list[dict[str, str]]:
+    """A good envelope with a byte or two of it changed, cut out or doubled; the first is whole."""
+    dice = Dice(f"envelopes/{seed}")
+    found = [golden["desired_jws"].encode()]
+    for _ in range(count):
+        token = golden["desired_jws"].encode()
+        for _ in range(dice.number(1, 2)):
+            at, to = dice.number(0, len(token) - 1), dice.number(1, 3)
+            token = dice.one_of(
+                [token[:at] + bytes([dice.number(0, 255)]) + token[at + 1 :], token[:at] + token[at + to :]]
+            )
+        found.append(token)
+    return [{"root": golden["root"], "lock": golden["lock"], "token": token.hex()} for token in found]
+
+
 class RecordingLab(Lab):
     """Writes down what happens to its lock, so that another implementation can live through the same."""
 

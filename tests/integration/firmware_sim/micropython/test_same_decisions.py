@@ -10,7 +10,12 @@ import pytest
 
 import firmware_sim
 from tests.integration.firmware_sim.micropython import replay
-from tests.integration.firmware_sim.micropython.scenarios import entry_scenario, recorded_life
+from tests.integration.firmware_sim.micropython.scenarios import (
+    entry_scenario,
+    envelopes,
+    recorded_life,
+    texts,
+)
 from tests.servers.node import node_program
 from tests.servers.processes import ROOT
 from tests.unit.firmware_sim.vectors import vector_sets
@@ -53,6 +58,8 @@ def question() -> dict[str, Any]:
     return {
         "sets": vector_sets(),
         "entries": [entry_scenario(seed, cases=20) for seed in range(30)],
+        "texts": texts(1, 600),
+        "envelopes": envelopes(vector_sets()[0], 1, 300),
         "lives": [recorded_life(seed, acts=14) for seed in range(8)],
     }
 
@@ -92,6 +99,22 @@ def test_six_hundred_random_entries_are_decided_alike(
     }
 
 
+def test_nearly_json_is_read_or_refused_alike(question: dict[str, Any], answer: dict[str, Any]) -> None:
+    here = as_json([replay.parsed(text) for text in question["texts"]])
+    differ = [
+        each for each in zip(question["texts"], here, answer["texts"], strict=True) if each[1] != each[2]
+    ]
+    assert differ == []
+    assert {each[0] for each in here} == {"value", "refused"}
+
+
+def test_spoiled_envelopes_are_refused_alike(question: dict[str, Any], answer: dict[str, Any]) -> None:
+    here = as_json([replay.opened(case) for case in question["envelopes"]])
+    assert answer["envelopes"] == here
+    assert here[0] == ["opened", vector_sets()[0]["desired"]["version"]]
+    assert sum(each[0] == "opened" for each in here) < 5
+
+
 def test_recorded_lives_have_the_same_effects_in_the_same_order(
     question: dict[str, Any], answer: dict[str, Any]
 ) -> None:
@@ -107,7 +130,7 @@ def test_recorded_lives_have_the_same_effects_in_the_same_order(
 def test_a_core_that_decides_otherwise_would_be_found(tmp_path: Path) -> None:
     """Negative control: in MicroPython's copy a window ends a second too early."""
     golden = vector_sets()[0]
-    question = {"sets": [golden], "entries": [], "lives": []}
+    question = {"sets": [golden], "entries": [], "lives": [], "texts": [], "envelopes": []}
     spoiled = under_micropython(
         tmp_path, question, ("<= start + length * GRANULE_S", "< start + length * GRANULE_S")
     )
