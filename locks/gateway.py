@@ -9,7 +9,8 @@ import re
 import threading
 from collections import deque
 from datetime import timedelta
-from queue import Empty, SimpleQueue
+from queue import Empty, LifoQueue
+from time import monotonic
 from zlib import crc32
 
 import structlog
@@ -39,6 +40,8 @@ _TICK_S = 0.25
 _WELCOME_LASTS_S = 10
 """A nonce is dead after 5 s; a later welcome would only cost the lock its time."""
 _COMMAND_LASTS_S = int(commands.LASTS.total_seconds())
+_PATIENCE_S = 5.0
+"""How long a lock waits for its welcome (protocol 5)."""
 _TRIES = 3
 _AWAY = (OperationalError, InterfaceError, Unavailable)
 """The database does not answer, or is too busy: wait and do the same again."""
@@ -56,9 +59,13 @@ class Gateway:
         settings: MqttSettings,
         *,
         lease: timedelta = publications.LEASE,
+        patience_s: float = _PATIENCE_S,
     ) -> None:
-        """`lease`: how long, by `clock`, a broker may take to answer before a publication is due again."""
+        """`lease`: how long, by `clock`, a broker may take to answer before a publication is due again.
+        `patience_s`: what has waited longer here is dropped.
+        """
         self._lease = lease
+        self._patience_s = patience_s
         self._database = database
         self._keyring = keyring
         self._callbacks = callbacks
@@ -66,7 +73,8 @@ class Gateway:
         self._stopping = threading.Event()
         self._broker_is_new = threading.Event()
         self._unsettled: deque[Publication | Clearing] = deque()
-        self._inboxes: list[SimpleQueue[Received | None]] = [SimpleQueue() for _ in range(_WORKERS)]
+        # The newest first: where more come than can be served, the oldest have hung up already.
+        self._inboxes: list[LifoQueue[tuple[float, Received] | None]] = [LifoQueue() for _ in range(_WORKERS)]
         self._broker: BrokerClient[Publication | Clearing] = BrokerClient(
             settings,
             subscription=f"$share/{gateway_group(keyring)}/{_HELLOS}",
@@ -111,18 +119,24 @@ class Gateway:
         self._broker_is_new.set()
 
     def _deal(self, received: Received) -> None:
-        # One lock's messages meet in one worker, in the order they came.
-        self._inboxes[crc32(received.topic.encode()) % _WORKERS].put(received)
+        # One lock's messages meet in one worker, so that they do not wait for each other's row.
+        self._inboxes[crc32(received.topic.encode()) % _WORKERS].put((monotonic(), received))
 
-    def _work(self, inbox: SimpleQueue[Received | None]) -> None:
+    def _work(self, inbox: LifoQueue[tuple[float, Received] | None]) -> None:
         while not self._stopping.is_set():
             try:
-                received = inbox.get(timeout=1)
+                dealt = inbox.get(timeout=1)
             except Empty:
                 continue
-            if received is None:
+            if dealt is None:
                 return
-            self._serve(received)
+            came_at, received = dealt
+            if monotonic() - came_at > self._patience_s:
+                # Its nonce is dead and the lock keeps what it told: work on it would only delay the living.
+                metrics.MESSAGES.labels("late").inc()
+                self._broker.acknowledge(received)
+            else:
+                self._serve(received)
 
     def _serve(self, received: Received) -> None:
         """Store a message, and only then answer and acknowledge it; without a commit there is neither."""

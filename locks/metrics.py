@@ -12,10 +12,11 @@ RESULTS = (
     "bad_payload",
     "foreign",
     "unsupported",
+    "late",
     "error",
 )
-"""What became of a message from a lock; `ok` and `replayed` were stored, the others are in quarantine or a
-bug.
+"""What became of a message from a lock; `ok` and `replayed` were stored. `late` waited here longer than its
+lock does, and was dropped: the lock tells it again. The others are in quarantine or a bug.
 """
 
 MESSAGES = Counter("kaiho_lock_messages_total", "Messages received from locks", ["result"])

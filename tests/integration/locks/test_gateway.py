@@ -2,7 +2,7 @@
 
 import threading
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import replace
 from pathlib import Path
 from time import monotonic
@@ -28,11 +28,13 @@ from tests.integration.locks.conftest import School
 from tests.integration.locks.door import Door
 from tests.integration.locks.wired_door import Refused, wired
 from tests.servers.broker import Mosquitto
-from tests.servers.loopback import eventually
+from tests.servers.loopback import NeverCame, eventually
 
 
 @contextmanager
-def running(school: School, broker: Mosquitto, *, user: str = "") -> Iterator[Gateway]:
+def running(
+    school: School, broker: Mosquitto, *, user: str = "", patience_s: float = 5.0
+) -> Iterator[Gateway]:
     """A gateway in this process, on the real clock."""
     gateway = Gateway(
         school.database,
@@ -45,6 +47,7 @@ def running(school: School, broker: Mosquitto, *, user: str = "") -> Iterator[Ga
             user or broker.gateway_username,
             SecretStr("other" if user else broker.gateway_password),
         ),
+        patience_s=patience_s,
     )
     thread = threading.Thread(target=gateway.run, name="gateway")
     thread.start()
@@ -294,6 +297,46 @@ def test_two_gateways_share_the_hellos_and_one_may_stop(school: School, own_mosq
         assert all(lock.welcomes.empty() for lock in wires)
     assert {lock_of(school, door).applied_version for door in doors} == {1}
     assert [lock_of(school, door).last_n for door in doors] == [door.n for door in doors]
+
+
+@pytest.mark.parametrize("patience_s", [0.3, 60.0])
+def test_a_hello_that_nobody_waits_for_any_more_delays_no_other(
+    school: School, mosquitto: Mosquitto, patience_s: float
+) -> None:
+    """The control is the long patience: every hello is then stored, however late it is."""
+    door = school.fit()
+    with running(school, mosquitto, patience_s=patience_s), wired(door, mosquitto) as lock:
+        lock.contact()
+        with school.database.transaction() as session:
+            session.execute(sa.select(Lock).where(Lock.id == door.id).with_for_update()).all()
+            for _ in range(3):
+                door.happens("boot", int(SystemClock().now().timestamp()), boot=1)
+                lock.say(door.hello())
+                pass_time(0.2)
+            pass_time(0.4)
+
+        def stored() -> list[int]:
+            return [row.seq for row in school.rows(sa.select(LockEvent.seq).order_by(LockEvent.seq))]
+
+        lock.welcomes.get(timeout=6)
+        if patience_s > 1:
+            lock.welcomes.get(timeout=6)
+            assert stored() == [1, 2, 3]
+        else:
+            pass_time(0.2)
+            assert stored() == [1]
+            assert lock.welcomes.empty()
+        lock.say(door.hello())
+        door.take_welcome(lock.welcomes.get(timeout=6))
+        assert stored() == [1, 2, 3]
+        assert door.events == []
+
+
+def pass_time(seconds: float) -> None:
+    """Let other threads go on for a while."""
+    until = monotonic() + seconds
+    with suppress(NeverCame):
+        eventually(lambda: monotonic() > until, within_s=seconds, what="the end of a while")
 
 
 def _point(school: School, number: int) -> int:
