@@ -59,7 +59,7 @@ class Door:
             "digest": self.digest,
             "result": "ok" if self.applied else "none",
             "mac_epoch": 0,
-            "epoch": 0,
+            "epoch": self.desired.get("epoch", 0),
             "battery_mv": 5870,
             "temperature_c": 12,
             "rssi_dbm": -71,

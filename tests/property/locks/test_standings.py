@@ -58,6 +58,7 @@ class Doors(RuleBasedStateMachine):
         """Which physical lock is on which access point."""
         self.digits: dict[tuple[UUID, int], set[str]] = {}
         """Every code that a holder was shown, by access point."""
+        self.sold: list[UUID] = []
         for point in self.points[:2]:
             self.locks[point] = self.school.fit(point)
 
@@ -75,7 +76,7 @@ class Doors(RuleBasedStateMachine):
                 )
             except NotSellable:
                 return
-        self.school.issue(window, courts, self.points)
+        self.sold.append(self.school.issue(window, courts, self.points))
 
     @rule(which=st.integers(0, 99))
     def cancel(self, which: int) -> None:
@@ -175,9 +176,8 @@ class Doors(RuleBasedStateMachine):
 
     def told(self) -> Iterator[tuple[UUID, DoorStanding]]:
         """What is said of every holder's code at every door."""
-        everybody = {row.holder for row in self.school.rows(sa.select(Grant.holder))}
         with self.database.reading() as session:
-            found = standing.standings_of_doors(session, holders=sorted(everybody), now=self.school.now)
+            found = standing.standings_of_doors(session, holders=self.sold, now=self.school.now)
         for holder, doors in found.items():
             for door in doors:
                 yield holder, door
@@ -202,8 +202,10 @@ class Doors(RuleBasedStateMachine):
         }
 
     def holders(self) -> list[UUID]:
-        rows = sa.select(Grant.holder).where(Grant.withdrawn_at.is_(None)).distinct().order_by(Grant.holder)
-        return [row.holder for row in self.school.rows(rows)]
+        """Who has a right that is not taken back, by booking."""
+        rows = self.school.rows(sa.select(Grant.holder).where(Grant.withdrawn_at.is_(None)))
+        alive = {row.holder for row in rows}
+        return [holder for holder in self.sold if holder in alive]
 
     def one_lock(self, point: int) -> str | None:
         """The state of the lock on an access point, dead ones apart."""
