@@ -12,15 +12,12 @@ from booking.reservations import claims
 from booking.reservations.confirm import confirm
 from booking.reservations.models import Reservation, State
 from booking.reservations.queries import locked_for
-from booking.reservations.refusals import Ended, IllegalMove, NotSellableNow
+from booking.reservations.refusals import Ended, IllegalMove
 from booking.reservations.release import release
 from booking.reservations.selling import require_sellable
 from booking.reservations.states import move
 from core import audit
 from core.errors import BadInput, NotThere
-from core.window import Window
-from locks import grants
-from locks.errors import NotSellable
 
 
 def approve(session: Session, *, actor: Actor, reservation_id: UUID, now: datetime) -> Reservation:
@@ -71,20 +68,6 @@ def reject(
     mail.tell(session, reservation, "rejected", reason=reason, now=now)
     _record(session, actor, reservation, "reservation.reject", now=now)
     return reservation
-
-
-def _require_sellable(session: Session, reservation: Reservation, *, now: datetime) -> None:
-    offering = catalogue(session, reservation.municipality_id).offering(reservation.offering_id)
-    try:
-        grants.require_sellable(
-            session,
-            access_point_ids=offering.access_points,
-            courts=offering.courts,
-            window=Window(reservation.starts_at, reservation.ends_at),
-            now=now,
-        )
-    except NotSellable as error:
-        raise NotSellableNow(error.why, str(error)) from error
 
 
 def _requested(session: Session, actor: Actor, reservation_id: UUID) -> Reservation:
