@@ -1,6 +1,8 @@
 """A town's command line, two locks, and the broker that they speak with."""
 
+import shutil
 from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -9,30 +11,50 @@ import pytest
 from tests.contract.mqtt.shipped import GATEWAY, ShippedBroker, Talker, talking
 from tests.integration.app.command_line import CommandLine
 from tests.servers.processes import Processes
+from tests.servers.schema import copy_sqlite_template
 
-SCHOOLS = ("福生東小学校", "義方小学校")
-
-
-@pytest.fixture
-def line(sqlite_database_url: str, tmp_path: Path) -> CommandLine:
-    started = CommandLine(sqlite_database_url, tmp_path / "broker")
-    started.plant()
-    return started
+SCHOOLS = ("就将小学校", "義方小学校")
 
 
-@pytest.fixture
-def broker(line: CommandLine, processes: Processes) -> ShippedBroker:
-    """Not started yet; its files are what `kaiho` wrote."""
+@dataclass(frozen=True)
+class Planted:
+    """A town made once, to copy: its database, the broker's files, two locks as their installers saw them."""
+
+    database: Path
+    broker_dir: Path
+    locks: list[dict[str, Any]]
+
+
+@pytest.fixture(scope="session")
+def planted(sqlite_template: Path, tmp_path_factory: pytest.TempPathFactory) -> Planted:
+    folder = tmp_path_factory.mktemp("planted")
+    url = copy_sqlite_template(sqlite_template, folder)
+    line = CommandLine(url, folder / "broker")
+    line.plant()
     assert line.ok("broker-certificates").startswith("changed\n")
     assert line.ok("broker-files") == "changed\n"
+    locks = [line.add_lock("--facility", school) for school in SCHOOLS]
+    return Planted(Path(url.removeprefix("sqlite:///")), line.broker_dir, locks)
+
+
+@pytest.fixture
+def line(planted: Planted, tmp_path: Path) -> CommandLine:
+    """The town's command line; nothing is written for a broker yet."""
+    copied = shutil.copy(planted.database, tmp_path / "kaiho.sqlite3")
+    return CommandLine(f"sqlite:///{copied}", tmp_path / "broker")
+
+
+@pytest.fixture
+def broker(planted: Planted, line: CommandLine, processes: Processes) -> ShippedBroker:
+    """Not started yet; its files are what `kaiho` wrote."""
+    shutil.copytree(planted.broker_dir, line.broker_dir)
     return ShippedBroker(line, processes)
 
 
 @pytest.fixture
-def locks(line: CommandLine, broker: ShippedBroker) -> list[dict[str, Any]]:
+def locks(planted: Planted) -> list[dict[str, Any]]:
     """Two locks as their installers were shown them."""
-    assert broker.line is line
-    return [line.add_lock("--facility", school) for school in SCHOOLS]
+    return planted.locks
 
 
 def user_of(shown: dict[str, Any]) -> tuple[str, str]:
