@@ -10,7 +10,7 @@ import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
 from booking.app.wiring import LOCK_CALLBACKS, PAYMENT_CALLBACKS
-from booking.notices import sender
+from booking.notices import lock_alarms, sender
 from booking.notices.sender import Mailer
 from booking.people.models import Role
 from booking.people.signed_in import Actor
@@ -198,8 +198,13 @@ class Server:
             "settle": ("payment", lambda: loops.settle(*outside)),
             "send_refunds": ("refund", lambda: loops.send_refunds(*outside)),
             "poll_refunds": ("refund", lambda: loops.poll_refunds(*outside)),
+            "lock_alarm_mails": ("owed", self._lock_alarm_mails),
             "mail": ("owed", lambda: sender.send_due(self.database, self._mailer, self.clock)),
         }
+
+    def _lock_alarm_mails(self) -> int:
+        with self.database.transaction() as session:
+            return lock_alarms.tell_due(session, now=self.clock.now())
 
     def roll_horizons(self) -> int:
         """The worker's daily job."""
