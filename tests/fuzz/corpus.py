@@ -65,6 +65,30 @@ CHANGES: list[tuple[str, dict[str, Any]]] = [
 """What the golden messages do not show: other events, other versions, other orders."""
 
 
+TEXTS = (
+    r'"\ud83d\uDE00"',
+    r'"\ud800"',
+    r'"\ud800\ud83d\ude00"',
+    r'"\ud800\u0041\udc00\ud83d"',
+    r'"\"\\\/\b\f\n\r\t\u0000\u007f"',
+    '"\x7f\u3042\U0001f600"',
+)
+"""What JSON allows in a text, however odd."""
+
+NO_TEXTS = (
+    r'"\x41"',
+    r'"\u12"',
+    r'"\u12g4"',
+    r'"\u+123"',
+    r'"\u 123"',
+    r'"\ud83d\u"',
+    '"\t"',
+    '"\x00"',
+    '"\\"',
+    "'a'",
+)
+
+
 def sound() -> Iterator[bytes]:
     """Messages that hold, as `decoders.judge_input` reads them."""
     for index, kind in enumerate(KINDS):
@@ -78,7 +102,14 @@ def sound() -> Iterator[bytes]:
     for kind, changes in CHANGES:
         payload = json.loads(payload_of(kind)) | changes
         yield bytes([KINDS.index(kind) + 8]) + json.dumps(payload).encode()
-    for text in ("[" * 15 + "1" + "]" * 15, "[" * 16 + "]" * 16, "1" * 40, "-1." + "0" * 35 + "e9", "1e999"):
+    for text in (
+        "[" * 15 + "1" + "]" * 15,
+        "[" * 16 + "]" * 16,
+        "1" * 40,
+        "-1." + "0" * 35 + "e9",
+        "1e999",
+        *TEXTS,
+    ):
         yield b"\x08" + with_member(text)
 
 
@@ -93,7 +124,14 @@ def unsound() -> Iterator[bytes]:
         payload, header = payload_of(kind), due_header(kind)
         yield bytes([index + 4]) + header.replace(b"{", b'{"alg":"HS256",', 1) + b"\n" + payload
         yield bytes([index + 8]) + payload.replace(b"{", b'{"v":1,', 1)
-    for text in ("[" * 16 + "1" + "]" * 16, "[" * 17 + "]" * 17, "1" * 41, "-1." + "0" * 36 + "e9", "NaN"):
+    for text in (
+        "[" * 16 + "1" + "]" * 16,
+        "[" * 17 + "]" * 17,
+        "1" * 41,
+        "-1." + "0" * 36 + "e9",
+        "NaN",
+        *NO_TEXTS,
+    ):
         yield b"\x08" + with_member(text)
     for case in VECTORS["bad_envelopes"]:
         yield b"\x00" + case["jws"].encode()
