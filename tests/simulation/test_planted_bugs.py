@@ -99,7 +99,7 @@ def test_gaps_in_permit_numbers_are_noticed(fresh_url: Url, monkeypatch: Patch) 
 
 
 def test_events_acknowledged_but_not_stored_are_noticed(fresh_url: Url, monkeypatch: Patch) -> None:
-    monkeypatch.setattr(event_log, "store", lambda *_given, **_named: 0)
+    monkeypatch.setattr(event_log, "store", lambda *_given, **_named: [])
     assert violation_of(fresh_url).startswith("S18:")
 
 
@@ -136,7 +136,9 @@ def test_floors_that_are_not_sent_are_noticed(fresh_url: Url, monkeypatch: Patch
             + town.coverage["cancelled:invalid_credential"]
         )
     really = desired_state._rights
-    monkeypatch.setattr(desired_state, "_rights", lambda *given, **named: (really(*given, **named)[0], {}))
+    monkeypatch.setattr(
+        desired_state, "_rights", lambda *given, **named: replace(really(*given, **named), floors={})
+    )
     with town_of(fresh_url, QUIET) as town:
         ticket = cancelled_and_told(town)
         with pytest.raises(Violated, match="S9"):
