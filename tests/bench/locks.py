@@ -81,19 +81,22 @@ def sync_request(port: int, lock: HttpsLock) -> bytes:
     return "\r\n".join(lines).encode() + b"\r\n\r\n" + body
 
 
-def full_sync(port: int, lock: HttpsLock) -> tuple[float, int]:
-    """Hello, welcome and desired, hello again until the lock is content: seconds on the wire, hellos.
+def full_sync(port: int, lock: HttpsLock) -> tuple[float, int, int]:
+    """Hello, welcome and desired, hello again until the lock is content: seconds on the wire, hellos, octets
+    both ways.
 
     Raises:
         AssertionError: the server refused, or the lock did not take what it was given.
     """
-    spent, hellos = 0.0, 0
+    spent, hellos, octets = 0.0, 0, 0
     while True:
-        answers, _ = load.run(port, [sync_request(port, lock)], clients=1)
+        request = sync_request(port, lock)
+        answers, _ = load.run(port, [request], clients=1)
         (answer,) = answers
         assert answer.status == 200, (answer.status, answer.body)
         said = json.loads(answer.body)
         spent, hellos = spent + answer.took_s, hellos + 1
+        octets += len(request) + len(answer.head) + len(answer.body)
         lock.take(said["welcome"], said["desired"])
         if not lock.has_more() or hellos > 9:
-            return spent, hellos
+            return spent, hellos, octets

@@ -1,5 +1,6 @@
 """The measurements themselves: each one run of one thing, over HTTP unless it says otherwise."""
 
+import json
 import re
 import time
 from collections.abc import Iterator, Sequence
@@ -16,9 +17,9 @@ from booking.reservations.models import Reservation, State
 from core.clock import start_of_day
 from core.database import Database
 from core.ids import new_id
-from core.window import Window, granule_of, granule_start
+from core.window import GRANULE_S, Window, granule_of, granule_start
 from locks import desired_state, grants
-from locks.models import AccessPoint, CodeGroupLane, Grant, Lock
+from locks.models import AccessPoint, CodeGroupLane, DesiredVersion, Grant, Lock
 from tests.bench import load
 from tests.bench.load import Answer
 from tests.bench.town import BenchTown, Resident, Slot
@@ -179,6 +180,41 @@ def build_desired(town: BenchTown, lock_id: str, *, count: int) -> tuple[list[fl
         took.append(time.perf_counter() - begun)
         octets = len(built.payload)
     return took, octets
+
+
+def fullest_state(town: BenchTown, lock_id: str) -> tuple[int, str]:
+    """Octets of its state once every hour of both half courts is sold for as long as anything is, and what
+    is in it.
+    """
+    services = town.services
+    with services.database.transaction() as session:
+        lock = session.get_one(Lock, lock_id)
+        point = session.get_one(AccessPoint, lock.access_point_id)
+        first = granule_of(start_of_day(town.today + timedelta(days=1)))
+        rows = [
+            {
+                "municipality_id": point.municipality_id,
+                "code_group_id": point.code_group_id,
+                "access_point_id": point.id,
+                "holder": new_id(town.now),
+                "granule": first + 2 * hour,
+                "length": 2,
+                "lane": lane,
+                "rev": 9,
+                "issued_at": town.now,
+                "lock_id": lock_id,
+                "granted_version": lock.desired_version,
+            }
+            for hour in range(45 * 24)
+            for lane in (0, 1)
+        ]
+        session.execute(sa.insert(Grant), rows)
+    _, octets = build_desired(town, lock_id, count=1)
+    with services.database.reading() as session:
+        version = session.get_one(Lock, lock_id).desired_version
+        said = json.loads(session.get_one(DesiredVersion, (lock_id, version)).payload)
+    days = [(end - first) / 48 for end in (said["horizon"], said["lease_until"] // GRANULE_S)]
+    return octets, f"{len(said['grants'])} grants; sells {days[0]:.0f} days, stands for {days[1]:.0f}"
 
 
 @contextmanager

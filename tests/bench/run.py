@@ -52,6 +52,8 @@ class Run:
         self.year = self.town.plant(size.reservations)
         self.runs: dict[str, list[float]] = defaultdict(list)
         self.races: list[Race] = []
+        self.on_the_wire: dict[int, int] = {}
+        """Octets of a contact over HTTPS, by its hellos."""
 
     def figures(self) -> list[Figure]:
         """Measure everything."""
@@ -113,7 +115,9 @@ class Run:
     def _sync(self) -> None:
         """Locks whose rights changed in this round say hello, get the new state, say hello again."""
         spent = [locks.full_sync(self.town.port, lock) for lock in self.locks[:12]]
-        changed = [seconds for seconds, hellos in spent if hellos > 1]
+        changed = [seconds for seconds, hellos, _ in spent if hellos > 1]
+        for _, hellos, octets in spent:
+            self.on_the_wire[hellos] = octets
         if changed:
             self._note("sync", p50=sorted(changed)[len(changed) // 2], p99=max(changed))
 
@@ -123,6 +127,7 @@ class Run:
             took, self.octets = measure.build_desired(self.town, lock_id, count=self.size.builds)
             self._note("build", p50=sorted(took)[len(took) // 2], p99=max(took))
             self._note("bare row", p50=bare.bare_row(self.pattern, self.octets, self.size.builds * 4))
+        self.fullest = measure.fullest_state(self.town, lock_id)
 
     def _note(self, name: str, **values: float) -> None:
         for unit, value in values.items():
@@ -204,6 +209,23 @@ class Run:
                 runs["sync p99"],
                 [2 * p50 for p50 in runs["bare page p50"]],
                 of="two bare pages",
+            ),
+            figures.counted(
+                "a contact on the wire, HTTPS endpoint without TLS",
+                self.name,
+                "; ".join(
+                    f"{hellos} hello{'s' * (hellos > 1)}: {octets:,} octets, {hellos + 1} round trips"
+                    for hellos, octets in sorted(self.on_the_wire.items())
+                ),
+                "",
+                None,
+            ),
+            figures.counted(
+                f"desired state with every hour of both half courts sold for 45 days: {self.fullest[1]}",
+                self.name,
+                f"{self.fullest[0]:,} octets",
+                "≤ 12,288",
+                self.fullest[0] <= 12 * 1024,
             ),
         ]
 

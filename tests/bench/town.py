@@ -86,7 +86,9 @@ class BenchTown:
             self.locks = self._fit_locks(session)
         with self.services.database.transaction() as session:
             self.residents = self._invite(session, residents)
-            manager = session.scalars(sa.select(Account.id).where(Account.role == Role.MANAGER)).one()
+            managers = sa.select(Account.id).where(Account.role == Role.MANAGER)
+            manager = session.scalars(managers.order_by(Account.id)).first()
+            assert manager is not None
             self.manager_cookie = self._sign_in(session, manager)[0]
         self.slots: dict[str, list[Slot]] = {}
         self._at_start: Counter[int] = Counter()
