@@ -27,12 +27,12 @@ section { background: #fff; border: 1px solid var(--line); border-radius: 8px; p
 .numbers li { background: #fff; border: 1px solid var(--line); border-radius: 8px; padding: 8px 16px; }
 .numbers b { display: block; font-size: 1.5rem; font-variant-numeric: tabular-nums; line-height: 1.4; }
 .charts { display: grid; gap: 16px; grid-template-columns: repeat(auto-fit, minmax(min(100%, 460px), 1fr)); }
-.charts section { margin: 0; }
+.charts { margin: 0 0 16px; } .charts section { margin: 0; }
 .legend { list-style: none; padding: 0; margin: 0; display: flex; flex-wrap: wrap; gap: 4px 16px; }
 .legend svg { width: 28px; height: 8px; margin-right: 6px; stroke-width: 2; }
 section > svg { width: 100%; height: auto; }
 polyline { fill: none; stroke-width: 2; stroke-linejoin: round; }
-text { font-size: 13px; fill: var(--soft); } text.y { text-anchor: end; }
+text { font-size: 12px; fill: var(--soft); } text.y { text-anchor: end; }
 .grid { stroke: var(--line); fill: none; } .cut { fill: #ffdfca; }
 .table { overflow-x: auto; }
 table { border-collapse: collapse; width: 100%; font-variant-numeric: tabular-nums; white-space: nowrap; }
@@ -62,7 +62,7 @@ def _body(points: Sequence[Point], outages: Sequence[Span], wanted: Wanted) -> s
         f"<p>{wanted.locks:,} 台 ・ {wanted.speed:,.6g} 倍速 ・ 町の時刻 {now:%m月%d日 %H:%M} "
         f"（{newest.hour:,.1f} 時間目）{state}</p>"
         f"{_numbers(newest)}<div class='charts'>{_charts(points, outages)}</div>"
-        f"<section><h2>最近の記録</h2><div class='table'>{_table(points)}</div></section>"
+        f"<section><h2>最近の記録</h2>{_table(points)}</section>"
         "<p>サーバーと電子錠の通信は本物の Mosquitto を通ります。眠っている間だけ時間が速く進みます。</p>"
     )
 
@@ -139,7 +139,8 @@ def _table(points: Sequence[Point]) -> str:
         )
     )
     rows = "".join(_row(point) for point in reversed(points[-_ROWS:]))
-    return f"<table><thead><tr>{head}</tr></thead><tbody>{rows}</tbody></table>"
+    table = f"<table><thead><tr>{head}</tr></thead><tbody>{rows}</tbody></table>"
+    return f'<div class="table" tabindex="0" role="region" aria-label="最近の記録">{table}</div>'
 
 
 def _row(point: Point) -> str:

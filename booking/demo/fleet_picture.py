@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from html import escape
 
-WIDTH, HEIGHT = 640, 170
+WIDTH, HEIGHT = 400, 150
 _LEFT, _RIGHT, _TOP, _BOTTOM = 52, 12, 12, 26
 
 
@@ -69,7 +69,7 @@ def legend(lines: Sequence[Line]) -> str:
     return "".join(
         f'<li><svg viewBox="0 0 28 8" aria-hidden="true"><path d="M0 4H28" stroke="{line.colour}"'
         f"{f' stroke-dasharray={line.dash!r}' if line.dash else ''}/></svg>{escape(line.name)} "
-        f"<b>{(line.values[-1] if line.values else 0):,.6g}</b></li>"
+        f"<b>{(line.values[-1] if line.values else 0):,.0f}</b></li>"
         for line in lines
     )
 
