@@ -7,6 +7,8 @@ logged and counted and comes round again; none of them keeps anything that a cra
 import threading
 from collections.abc import Callable
 from datetime import timedelta
+from functools import partial
+from uuid import UUID
 
 import structlog
 from apscheduler.schedulers.background import BackgroundScheduler
@@ -17,7 +19,7 @@ from booking.app.installing import BrokerUsers
 from booking.app.services import Services
 from booking.notices import lock_alarms, sender
 from booking.notices.sender import Mailer
-from booking.reservations import deadlines
+from booking.reservations import deadlines, missing_rights
 from core.clock import SystemClock
 from core.database import retrying
 from core.ids import new_token
@@ -77,6 +79,7 @@ class Worker:
             "poll_refunds": (5, lambda: loops.poll_refunds(*outside)),
             "mail": (1, lambda: sender.send_due(given.database, self._mailer, given.clock)),
             "horizons": (600, self._horizons),
+            "missing_rights": (60, self._missing_rights),
             "broker_users": (5, self._broker_users.follow),
             "broker_certificates": (3600, lambda: certificates.warn(given.settings, now=given.clock.now())),
             "lock_alarms": (60, self._lock_alarms),
@@ -157,6 +160,17 @@ class Worker:
                 return desired_state.roll_horizons(session, now=self._services.clock.now())
 
         return retrying(once)
+
+    def _missing_rights(self) -> int:
+        given = self._services
+        with given.database.reading() as session:
+            found = missing_rights.missing(session, now=given.clock.now(), limit=_BATCH)
+
+        def once(reservation_id: UUID) -> int:
+            with given.database.transaction() as session:
+                return missing_rights.complete(session, reservation_id, now=given.clock.now())
+
+        return sum(retrying(partial(once, one)) for one in found)
 
     def _lock_alarms(self) -> int:
         given = self._services

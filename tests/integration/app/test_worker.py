@@ -42,6 +42,7 @@ JOBS = {
     "expire_sessions",
     "horizons",
     "mail",
+    "missing_rights",
     "modes",
     "poll_refunds",
     "send_refunds",
