@@ -21,7 +21,7 @@ from tests.bench.figures import Figure
 
 SPEED = 60.0
 """Of sleep: a failed contact's retry after five minutes comes after five seconds."""
-PATIENCE_S = 180
+PATIENCE_S = 300
 
 
 @dataclass(frozen=True, slots=True)
