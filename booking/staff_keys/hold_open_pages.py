@@ -2,19 +2,20 @@
 valid.
 """
 
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from flask import Blueprint, redirect, render_template, request
 from flask.typing import ResponseReturnValue
 
 from booking.app.guards import Here, manager_only, reading, signed_in, writing
 from booking.app.http_errors import status_of
-from booking.app.parsing import number_of
-from core.errors import BadInput, NotThere
+from booking.app.parsing import day_of, number_of
+from core.clock import civil_day, start_of_day
+from core.errors import BadInput, NotThere, Refused
 from core.window import granule_of, granule_start
 from locks.models import AccessPoint
 from locks.modes import orders, progress
-from locks.modes.orders import LONGEST_HOLD_OPEN, Why
+from locks.modes.orders import LONGEST_HOLD_OPEN, LONGEST_REST, Why
 from locks.staff import queries
 
 pages = Blueprint("hold_open", __name__)
@@ -22,7 +23,9 @@ pages = Blueprint("hold_open", __name__)
 _NUMBER = "<int(max=2147483647):access_point_id>"
 _DONE = {
     "held": "受け付けました。電子錠の次の通信から、開いたままになります。",
-    "ended": "通常の施錠に戻します。",
+    "ended": "受け付けました。電子錠の次の通信から、通常の施錠に戻ります。",
+    "resting": "休止にしました。予約は受け付けません。",
+    "awake": "休止を終えました。電子錠の次の通信から、また予約を受け付けます。",
 }
 
 
@@ -46,6 +49,45 @@ def hold_of_manager(access_point_id: int) -> ResponseReturnValue:
 def end_of_manager(access_point_id: int) -> ResponseReturnValue:
     """Let it lock again."""
     return _end(access_point_id, is_manager=True)
+
+
+@pages.post(f"/manage/access-points/{_NUMBER}/rest")
+@manager_only
+def rest(access_point_id: int) -> ResponseReturnValue:
+    """Let the door rest until the end of a day."""
+    try:
+        with writing() as here:
+            day = day_of(request.form.get("last_day", ""), now=here.now)
+            orders.rest(
+                here.session,
+                municipality_id=here.municipality_id,
+                access_point_id=_own(here, access_point_id).id,
+                until=start_of_day(day + timedelta(days=1)),
+                actor=str(here.actor.account_id),
+                now=here.now,
+            )
+    except NotThere:
+        raise
+    except Refused as error:
+        with reading() as here:
+            return _page(here, _own(here, access_point_id), error=error), status_of(error)
+    return redirect(f"{_page_of(access_point_id)}?done=resting", code=303)
+
+
+@pages.post(f"/manage/access-points/{_NUMBER}/rest/end")
+@manager_only
+def end_rest(access_point_id: int) -> ResponseReturnValue:
+    """Let holders in again."""
+    with writing() as here:
+        orders.end(
+            here.session,
+            municipality_id=here.municipality_id,
+            why=Why.VACATION,
+            access_point_ids=[_own(here, access_point_id).id],
+            actor=str(here.actor.account_id),
+            now=here.now,
+        )
+    return redirect(f"{_page_of(access_point_id)}?done=awake", code=303)
 
 
 @pages.get(f"/my/access-points/{_NUMBER}/hold-open")
@@ -119,7 +161,11 @@ def _reached(here: Here, access_point_id: int) -> AccessPoint:
     return point
 
 
-def _page(here: Here, point: AccessPoint, *, error: BadInput | None = None) -> str:
+def _page_of(access_point_id: int, *, of: str = "/manage") -> str:
+    return f"{of}/access-points/{access_point_id}/hold-open"
+
+
+def _page(here: Here, point: AccessPoint, *, error: Refused | None = None) -> str:
     mode, until = orders.mode_of(here.session, point.id, here.now)
     return render_template(
         "manage/staff/hold_open.html",
@@ -128,7 +174,11 @@ def _page(here: Here, point: AccessPoint, *, error: BadInput | None = None) -> s
         until=until,
         held=progress.newest_at(here.session, access_point_id=point.id, why=Why.HOLD_OPEN, now=here.now),
         choices=_choices(here.now),
-        action=request.path,
+        action=_page_of(point.id, of="/my" if request.path.startswith("/my/") else "/manage"),
+        is_manager=not request.path.startswith("/my/"),
+        resting=progress.newest_at(here.session, access_point_id=point.id, why=Why.VACATION, now=here.now),
+        today=civil_day(here.now),
+        last_day=civil_day(here.now + LONGEST_REST) - timedelta(days=1),
         error=error,
         done=_DONE.get(request.args.get("done", "")),
         now=here.now,

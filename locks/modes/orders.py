@@ -19,6 +19,8 @@ from locks.versions import bump_access_points
 LONGEST_HOLD_OPEN = timedelta(hours=16)
 """From opening up to the last group: a door that is forgotten open is shut before the next morning."""
 
+LONGEST_REST = timedelta(days=92)
+"""As long as a closure."""
 _AFTER_END = timedelta(seconds=30)
 """A lock's clock may be a second ahead: too early, it hears the old word and asks again in 15 minutes."""
 
@@ -68,21 +70,33 @@ def hold_open(
     if not now < until <= now + LONGEST_HOLD_OPEN:
         hours = int(LONGEST_HOLD_OPEN.total_seconds() // 3600)
         raise BadInput("until", sentence=f"いまから{hours}時間以内の時刻を選んでください。")
-    points = [access_point_id]
-    lasting = _held(session, municipality_id, points, Why.HOLD_OPEN, "", now=now)
-    if [order.until_at for order in lasting] == [until]:
-        return
-    _end(session, lasting, actor=actor, now=now)
-    order(
-        session,
-        municipality_id=municipality_id,
-        access_point_ids=points,
-        mode=Mode.PASSAGE,
-        why=Why.HOLD_OPEN,
-        subject="",
-        until=until,
-        actor=actor,
-        now=now,
+    _say_anew(
+        session, municipality_id, access_point_id, Mode.PASSAGE, Why.HOLD_OPEN, until, actor=actor, now=now
+    )
+
+
+def rest(
+    session: Session,
+    *,
+    municipality_id: int,
+    access_point_id: int,
+    until: datetime,
+    actor: str,
+    now: datetime,
+) -> None:
+    """Let a door rest until an instant, 92 days from now at most: holders' codes are off, nothing is sold.
+
+    A newer word replaces the one that lasts; the same word twice is one.
+
+    Raises:
+        NotThere: no such access point of the municipality.
+        BadInput: the instant is over, or too far.
+        StillSold: a code that is sold would be refused.
+    """
+    if not now < until <= now + LONGEST_REST:
+        raise BadInput("until", sentence=f"今日から{LONGEST_REST.days}日以内の日を選んでください。")
+    _say_anew(
+        session, municipality_id, access_point_id, Mode.VACATION, Why.VACATION, until, actor=actor, now=now
     )
 
 
@@ -189,6 +203,35 @@ def next_turn_at(session: Session, access_point_id: int, now: datetime) -> datet
         )
     )
     return ends_at + _AFTER_END if ends_at is not None else None
+
+
+def _say_anew(
+    session: Session,
+    municipality_id: int,
+    access_point_id: int,
+    mode: Mode,
+    why: Why,
+    until: datetime,
+    *,
+    actor: str,
+    now: datetime,
+) -> None:
+    points = [access_point_id]
+    lasting = _held(session, municipality_id, points, why, "", now=now)
+    if [order.until_at for order in lasting] == [until]:
+        return
+    _end(session, lasting, actor=actor, now=now)
+    order(
+        session,
+        municipality_id=municipality_id,
+        access_point_ids=points,
+        mode=mode,
+        why=why,
+        subject="",
+        until=until,
+        actor=actor,
+        now=now,
+    )
 
 
 def _lasts(now: datetime) -> tuple[sa.ColumnElement[bool], ...]:

@@ -139,6 +139,15 @@ def test_a_shelter_is_asked_for_approved_by_another_watched_and_ended(sign_in: S
     assert_good(second)
 
 
+def test_a_manager_lets_a_door_rest(sign_in: SignIn) -> None:
+    page = sign_in("manager@example.jp", "/manage/access-points/2/hold-open")
+    assert_good(page)
+    page.get_by_label("最後の日").fill(TODAY.isoformat())
+    page.get_by_role("button", name="この日まで休止にする").click()
+    expect(page.get_by_text("休止の指示が出ています")).to_be_visible()
+    assert_good(page)
+
+
 def test_the_sheet_comes_as_a_file(sign_in: SignIn) -> None:
     page = sign_in("manager@example.jp", "/manage/shelter")
     with page.expect_download() as coming:

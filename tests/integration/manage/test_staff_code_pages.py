@@ -3,6 +3,7 @@
 import json
 import re
 from datetime import timedelta
+from uuid import UUID
 
 import pytest
 import sqlalchemy as sa
@@ -11,6 +12,7 @@ from flask.testing import FlaskClient
 from booking.people.models import Account, Role
 from core.audit import AuditEntry
 from core.owed import Owed
+from locks import grants
 from locks.models import DesiredVersion
 from locks.modes.models import ModeOrder
 from locks.staff.codes import digits_of
@@ -18,7 +20,7 @@ from locks.staff.models import StaffCode, StaffKind, StaffRight
 from tests.integration.manage.conftest import Manage
 from tests.integration.manage.doors import elsewhere, fit_door, fit_lock, services_of, somebody, speak
 from tests.integration.manage.forms import post
-from tests.integration.manage.town import TODAY
+from tests.integration.manage.town import TODAY, window
 
 PAGE = "/manage/staff-codes"
 MINE = "/my/staff-codes"
@@ -199,6 +201,47 @@ def test_a_manager_keeps_a_door_open_and_sees_when_the_lock_knows(manage: Manage
     speak(manage, door)
     assert door.desired["config"]["operating_mode"] == "normal"
     assert "まだ開いたままかもしれません" not in desk.get(page).text
+
+
+def test_a_manager_lets_a_door_rest_where_nobody_has_booked_and_wakes_it(
+    manage: Manage, desk: FlaskClient
+) -> None:
+    point = fit_door(manage, manage.near)
+    door = fit_lock(manage, point)
+    page, last_day = f"/manage/access-points/{point}/hold-open", (TODAY + timedelta(days=3)).isoformat()
+    act = f"/manage/access-points/{point}/rest"
+    for _ in range(2):
+        assert post(desk, page, act, {"last_day": last_day}).status_code == 303
+    assert len(rows(manage, ModeOrder)) == 1
+    assert "休止の指示が出ています" in desk.get(page).text
+    speak(manage, door)
+    assert door.desired["config"]["operating_mode"] == "vacation"
+    assert "電子錠はこの指示を受け取りました" in desk.get(page).text
+    for _ in range(2):
+        assert post(desk, page, f"{act}/end").status_code == 303
+    speak(manage, door)
+    assert door.desired["config"]["operating_mode"] == "normal"
+    for refused in ("", "soon", (TODAY - timedelta(days=1)).isoformat(), "2027-06-01"):
+        assert post(desk, page, act, {"last_day": refused}).status_code == 400
+    assert len(rows(manage, ModeOrder)) == 1
+
+
+def test_a_door_that_somebody_has_booked_does_not_rest(manage: Manage, desk: FlaskClient) -> None:
+    point = fit_door(manage, manage.near)
+    with manage.database.transaction() as session:
+        grants.issue(
+            session,
+            access_point_ids=[point],
+            courts=[manage.near.courts[0]],
+            window=window(TODAY, 19, 21),
+            holder=UUID(int=1),
+            now=manage.clock.now(),
+        )
+    page = f"/manage/access-points/{point}/hold-open"
+    answer = post(desk, page, f"/manage/access-points/{point}/rest", {"last_day": TODAY.isoformat()})
+    assert answer.status_code == 409
+    assert "この期間に予約があります" in answer.text
+    assert rows(manage, ModeOrder) == []
 
 
 @pytest.mark.parametrize("until", ["", "x", "0", "3999999"])
