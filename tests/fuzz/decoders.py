@@ -227,7 +227,8 @@ def judge_input(data: bytes, decoders: Decoders = HONEST) -> bool:
 
     The first octet chooses the kind and whether the rest is a message as it is, a header and a payload to be
     signed (a newline between them), or a payload to be signed under the header that is due: no fuzzer would
-    find its own way past a signature. What was signed is judged a second time with its signature spoiled.
+    find its own way past a signature. What was signed is judged again with its signature spoiled, and what
+    was opened once more with a member standing twice.
     """
     if not data:
         return False
@@ -238,7 +239,12 @@ def judge_input(data: bytes, decoders: Decoders = HONEST) -> bool:
     header, payload = rest.partition(b"\n")[::2] if shape == 1 else (due_header(kind), rest)
     message = signed(kind, header, payload)
     judge(spoiled(message, len(payload)), kind, decoders)
-    return judge(message, kind, decoders)
+    is_opened = judge(message, kind, decoders)
+    if is_opened:
+        twice = b'{"lock":"' + LOCK.encode() + b'",' + payload.lstrip().removeprefix(b"{")
+        if judge(signed(kind, header, twice), kind, decoders):
+            raise Finding(f"a member twice was accepted: {kind} {twice!r}")
+    return is_opened
 
 
 def spoiled(message: bytes, how: int) -> bytes:

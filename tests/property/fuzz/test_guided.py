@@ -36,7 +36,7 @@ def test_guided_octets_find_nothing(tmp_path: Path) -> None:
     if can_run():
         outcome = campaign.run(tmp_path, seconds=SECONDS)
         assert outcome.finding == ""
-        assert outcome.figures["executions"] > 1000
+        assert outcome.figures["executions"] > 300
         assert outcome.figures["covered"] > 300
 
 
