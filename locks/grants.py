@@ -130,16 +130,34 @@ def withdraw(session: Session, *, holder: UUID, now: datetime) -> None:
     The codes are dead at each lock from its next contact on; until then `standing` says so.
     """
     live = (Grant.holder == holder, Grant.withdrawn_at.is_(None))
-    bump(session, Lock.access_point_id.in_(sa.select(Grant.access_point_id).where(*live)), now=now)
+    at_points = Lock.access_point_id.in_(sa.select(Grant.access_point_id).where(*live))
+    told = {lock_id for lock_id, _ in bump(session, at_points, now=now).values()}
     version = (
         sa.select(Lock.desired_version).where(Lock.id == Grant.lock_id).correlate(Grant).scalar_subquery()
     )
-    session.execute(
+    of_locks = session.scalars(
         sa.update(Grant)
         .where(*live)
         .values(withdrawn_at=now, withdrawn_version=version)
+        .returning(Grant.lock_id)
         .execution_options(synchronize_session=False)
     )
+    untold = {lock_id for lock_id in of_locks if lock_id is not None} - told
+    if untold:
+        _tell_successors(session, holder, untold, now=now)
+
+
+def _tell_successors(session: Session, holder: UUID, lock_ids: set[str], *, now: datetime) -> None:
+    """A lock was replaced while we waited for it: its successor has the rights since, and perhaps a version
+    already.
+    """
+    for lock_id, version in bump(session, Lock.id.in_(sorted(lock_ids)), now=now).values():
+        session.execute(
+            sa.update(Grant)
+            .where(Grant.holder == holder, Grant.withdrawn_at == now, Grant.lock_id == lock_id)
+            .values(withdrawn_version=version)
+            .execution_options(synchronize_session=False)
+        )
 
 
 def _locked_groups(session: Session, access_point_ids: Sequence[int], courts: Sequence[int]) -> list[_Group]:
