@@ -55,6 +55,13 @@ def moment(instant: datetime) -> str:
     return f"{short_day(instant)} {hour(instant)}"
 
 
+def end_moment(instant: datetime) -> str:
+    """`11月21日(土) 24:00`: the end of a day is that day's."""
+    if hour(instant) == "00:00":
+        return f"{short_day(instant - timedelta(minutes=1))} 24:00"
+    return moment(instant)
+
+
 def ago(instant: datetime, now: datetime) -> str:
     """How long ago, in the largest sensible unit."""
     minutes = max(0, int((now - instant) / timedelta(minutes=1)))
@@ -84,7 +91,20 @@ def iso(instant: datetime | date) -> str:
 
 def register(app: Flask) -> None:
     """Give templates the words, `asset(name)`, `actor()` and `demo`."""
-    for word in (yen, weekday, long_day, short_day, hour, span, moment, ago, iso, short_of, seconds):
+    for word in (
+        yen,
+        weekday,
+        long_day,
+        short_day,
+        hour,
+        span,
+        moment,
+        end_moment,
+        ago,
+        iso,
+        short_of,
+        seconds,
+    ):
         app.add_template_filter(word)
     digests = _digests(Path(app.static_folder or ""))
 

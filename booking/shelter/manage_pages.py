@@ -11,7 +11,6 @@ from flask.typing import ResponseReturnValue
 from booking.app.guards import Here, manager_only, reading, writing
 from booking.app.http_errors import status_of
 from booking.app.parsing import id_of
-from booking.app.template_words import hour, moment, short_day
 from booking.places.catalogue import catalogue
 from booking.places.closure_form import half_hours, instant_of
 from booking.places.entries import FacilityEntry
@@ -199,7 +198,6 @@ def _page(
         opening_id=request.form.get("opening_id") or new_id(here.now),
         ends=half_hours(0, 1440),
         preview=preview,
-        preview_until=_in_words(preview.closes_until) if preview else "",
         hits=_hits(here, preview.facility_ids, preview.closes_until) if preview else (),
         error=error,
         max_reason=shelter.MAX_REASON,
@@ -215,7 +213,6 @@ def _opening_page(here: Here, opening_id: UUID, *, error: Refused | None = None)
     return render_template(
         "manage/shelter/one.html",
         one=one,
-        until=_in_words(one.closes_until),
         is_own=one.requested_by == here.actor.account_id,
         hits=_hits(here, one.facility_ids, one.closes_until) if is_asked else (),
         doors=queries.doors(here.session, actor=here.actor, opening=one, now=here.now),
@@ -223,13 +220,6 @@ def _opening_page(here: Here, opening_id: UUID, *, error: Refused | None = None)
         done=_DONE.get(request.args.get("done", "")),
         now=here.now,
     )
-
-
-def _in_words(until: datetime) -> str:
-    """`11月22日(日) 24:00`: the end of a day is that day's."""
-    if hour(until) == "00:00":
-        return f"{short_day(until - timedelta(minutes=1))} 24:00"
-    return moment(until)
 
 
 def _hits(here: Here, facility_ids: tuple[int, ...], closes_until: datetime) -> list[queries.Hit]:

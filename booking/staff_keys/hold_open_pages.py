@@ -10,6 +10,7 @@ from flask.typing import ResponseReturnValue
 from booking.app.guards import Here, manager_only, reading, signed_in, writing
 from booking.app.http_errors import status_of
 from booking.app.parsing import day_of, number_of
+from booking.staff_keys.resting import require_nobody_booked
 from core.clock import civil_day, start_of_day
 from core.errors import BadInput, NotThere, Refused
 from core.window import granule_of, granule_start
@@ -57,12 +58,14 @@ def rest(access_point_id: int) -> ResponseReturnValue:
     """Let the door rest until the end of a day."""
     try:
         with writing() as here:
-            day = day_of(request.form.get("last_day", ""), now=here.now)
+            point = _own(here, access_point_id)
+            until = start_of_day(day_of(request.form.get("last_day", ""), now=here.now) + timedelta(days=1))
+            require_nobody_booked(here.session, access_point_id=point.id, until=until, now=here.now)
             orders.rest(
                 here.session,
                 municipality_id=here.municipality_id,
-                access_point_id=_own(here, access_point_id).id,
-                until=start_of_day(day + timedelta(days=1)),
+                access_point_id=point.id,
+                until=until,
                 actor=str(here.actor.account_id),
                 now=here.now,
             )

@@ -3,16 +3,15 @@
 import json
 import re
 from datetime import timedelta
-from uuid import UUID
 
 import pytest
 import sqlalchemy as sa
 from flask.testing import FlaskClient
 
 from booking.people.models import Account, Role
+from booking.reservations.models import Claim, Reservation, State
 from core.audit import AuditEntry
 from core.owed import Owed
-from locks import grants
 from locks.models import DesiredVersion
 from locks.modes.models import ModeOrder
 from locks.staff.codes import digits_of
@@ -20,7 +19,7 @@ from locks.staff.models import StaffCode, StaffKind, StaffRight
 from tests.integration.manage.conftest import Manage
 from tests.integration.manage.doors import elsewhere, fit_door, fit_lock, services_of, somebody, speak
 from tests.integration.manage.forms import post
-from tests.integration.manage.town import TODAY, window
+from tests.integration.manage.town import TODAY
 
 PAGE = "/manage/staff-codes"
 MINE = "/my/staff-codes"
@@ -209,6 +208,9 @@ def test_a_manager_lets_a_door_rest_where_nobody_has_booked_and_wakes_it(
     point = fit_door(manage, manage.near)
     door = fit_lock(manage, point)
     page, last_day = f"/manage/access-points/{point}/hold-open", (TODAY + timedelta(days=3)).isoformat()
+    with manage.database.transaction() as session:
+        session.execute(sa.delete(Claim))
+        session.execute(sa.update(Reservation).values(state=State.CANCELLED))
     act = f"/manage/access-points/{point}/rest"
     for _ in range(2):
         assert post(desk, page, act, {"last_day": last_day}).status_code == 303
@@ -226,22 +228,22 @@ def test_a_manager_lets_a_door_rest_where_nobody_has_booked_and_wakes_it(
     assert len(rows(manage, ModeOrder)) == 1
 
 
-def test_a_door_that_somebody_has_booked_does_not_rest(manage: Manage, desk: FlaskClient) -> None:
-    point = fit_door(manage, manage.near)
+@pytest.mark.parametrize("state", [State.REQUESTED, State.HELD, State.CONFIRMED, State.CANCELLED])
+def test_a_door_that_somebody_has_booked_does_not_rest(
+    manage: Manage, desk: FlaskClient, state: State
+) -> None:
+    point = fit_door(manage, manage.far)
     with manage.database.transaction() as session:
-        grants.issue(
-            session,
-            access_point_ids=[point],
-            courts=[manage.near.courts[0]],
-            window=window(TODAY, 19, 21),
-            holder=UUID(int=1),
-            now=manage.clock.now(),
+        session.execute(
+            sa.update(Reservation).where(Reservation.offering_id == manage.far.full).values(state=state)
         )
     page = f"/manage/access-points/{point}/hold-open"
-    answer = post(desk, page, f"/manage/access-points/{point}/rest", {"last_day": TODAY.isoformat()})
-    assert answer.status_code == 409
-    assert "この期間に予約があります" in answer.text
-    assert rows(manage, ModeOrder) == []
+    tomorrow = (TODAY + timedelta(days=1)).isoformat()
+    answer = post(desk, page, f"/manage/access-points/{point}/rest", {"last_day": tomorrow})
+    may_rest = state is State.CANCELLED
+    assert answer.status_code == (303 if may_rest else 409)
+    assert ("この期間に予約があります" in answer.text) is not may_rest
+    assert len(rows(manage, ModeOrder)) == may_rest
 
 
 @pytest.mark.parametrize("until", ["", "x", "0", "3999999"])
