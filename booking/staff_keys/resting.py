@@ -12,7 +12,7 @@ from locks.modes.orders import StillSold
 
 
 def require_nobody_booked(session: Session, *, access_point_id: int, until: datetime, now: datetime) -> None:
-    """Refuse where a live reservation opens the door before `until`; a hold has no code yet that a lock knows.
+    """Refuse where a live reservation opens the door before `until`; `locks` knows only of those paid for.
 
     Raises:
         StillSold: there is one.
