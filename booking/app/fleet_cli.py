@@ -44,6 +44,7 @@ class _Span(click.ParamType[timedelta]):
 @click.option("--seed", default="0", show_default=True, help="Of the faults.")
 @click.option("--database", "database_url", help="An empty database [default: SQLite in the folder].")
 @click.option("--gateways", default=1, show_default=True, type=click.IntRange(1, 8))
+@click.option("--tls", "is_tls", is_flag=True, help="Speak TLS with the broker.")
 @click.option("--outage", type=_Span(), help="Cut the broker for so long in town time (2h), once.")
 @click.option("--outage-at", type=_Span(), default="26h", show_default=True, help="When, in town time.")
 @click.option("--for", "for_", type=_Span(), help="End by itself after so much town time.")
@@ -58,6 +59,7 @@ def fleet(
     seed: str,
     database_url: str | None,
     gateways: int,
+    is_tls: bool,
     outage: timedelta | None,
     outage_at: timedelta,
     for_: timedelta | None,
@@ -72,7 +74,15 @@ def fleet(
     for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
         signal.signal(number, lambda *_: stop.set())
     run_fleet(
-        Wanted(locks, speed, faults, seed, gateways, database_url),
+        Wanted(
+            locks=locks,
+            speed=speed,
+            faults=faults,
+            seed=seed,
+            gateways=gateways,
+            database_url=database_url,
+            is_tls=is_tls,
+        ),
         folder=folder,
         port=port,
         outage=outage,

@@ -52,7 +52,7 @@ def plant(
     services: Services,
     *,
     locks: int,
-    broker_port: int,
+    broker: Mapping[str, str | int | bool],
     doors_file: Path,
     installed_over: timedelta,
     now: datetime,
@@ -68,7 +68,7 @@ def plant(
         with services.database.transaction() as session:
             points = _fit(session, first, numbers)
             due = {number: now + installed_over * (number - 1) / locks for number in points}
-            shown += _locks(session, services.keyring, first, due, broker_port)
+            shown += _locks(session, services.keyring, first, due, broker)
         courts |= {number: (2 * number - 1, 2 * number) for number in numbers}
     with services.database.transaction() as session:
         catalogue.bump(session, first)
@@ -163,7 +163,11 @@ def _fit(session: Session, town: int, numbers: Sequence[int]) -> Sequence[int]:
 
 
 def _locks(
-    session: Session, keyring: Keyring, town: int, due: Mapping[int, datetime], broker_port: int
+    session: Session,
+    keyring: Keyring,
+    town: int,
+    due: Mapping[int, datetime],
+    broker: Mapping[str, str | int | bool],
 ) -> list[dict[str, object]]:
     """As `locks.installation` makes them, many at once; what each installer is shown."""
     numbers = list(due)
@@ -229,7 +233,7 @@ def _locks(
                 "lock": lock_id,
                 "root": root.hex(),
                 "code_root": code_roots[number].hex(),
-                "broker": {"host": "127.0.0.1", "port": broker_port, "tls": False},
+                "broker": dict(broker),
                 "username": lock_id,
                 "password": password,
             }

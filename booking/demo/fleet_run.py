@@ -11,7 +11,7 @@ import click
 
 from booking.demo.fleet_page import PageServer
 from booking.demo.fleet_record import Point, Record
-from booking.demo.fleet_town import FleetTown, Wanted
+from booking.demo.fleet_town import FleetTown, Sample, Wanted
 from booking.demo.ports import free_port
 
 _WELCOME = """
@@ -81,7 +81,18 @@ def run_fleet(
             _progress(point)
             if for_ is not None and point.sample.town_s >= for_.total_seconds():
                 break
-        click.echo("\n町を休ませています…")
+        click.echo(_summary(town.sample()))
+        click.echo("町を休ませています…")
+
+
+def _summary(last: Sample) -> str:
+    locks = last.simulator
+    octets = (locks["octets_in"] + locks["octets_out"]) / max(1, locks["contacts"])
+    return (
+        f"\n通信 {locks['contacts']:,} 回（届いた {locks['reached']:,}・失敗 {locks['failed']:,}）、"
+        f"開錠 {locks['openings']:,} 回、1回に {octets:,.0f} オクテット、"
+        f"ゲートウェイの CPU {1000 * last.gateway_cpu_s / max(1, locks['welcomes']):.1f} ms/返事"
+    )
 
 
 def _progress(point: Point) -> None:

@@ -11,6 +11,7 @@ from typing import Any
 
 from pydantic import SecretStr
 
+from booking.app.certificates import renew
 from booking.app.wiring import build_services
 from booking.demo import fleet_count
 from booking.demo.broker import mosquitto_command
@@ -24,6 +25,7 @@ from core.errors import ContractBroken, Refused
 from core.ids import new_token, random_bytes
 from core.settings import Settings, inherited_environment
 from locks.broker import write_broker_files
+from locks.broker_certificates import FOLDER, PINNED, pinned_text
 from migrations.run import upgrade
 
 GATEWAY = "gateway-{}"
@@ -50,6 +52,7 @@ class Wanted:
     """In town time: the locks are provisioned and powered one after the other."""
     bookings_a_day: float = 0.5
     """Of each lock; a part of them are given back."""
+    is_tls: bool = False
     visits: float = 0.7
     """Share of the grants that are used at the door."""
 
@@ -85,6 +88,7 @@ class FleetTown:
             mqtt_host="127.0.0.1",
             mqtt_port=self.port,
             broker_dir=self.folder / "broker",
+            mqtt_tls_ca=self.folder / "broker" / FOLDER / PINNED if wanted.is_tls else None,
         )
         self.services = build_services(self._settings)
         self.gateways = {GATEWAY.format(number + 1): new_token() for number in range(wanted.gateways)}
@@ -112,10 +116,12 @@ class FleetTown:
         upgrade(settings.database_url)
         self._require_fresh()
         self._starts_at = SystemClock().now().replace(microsecond=0)
+        if wanted.is_tls:
+            renew(settings, now=self._starts_at)
         self._planted = plant(
             self.services,
             locks=wanted.locks,
-            broker_port=self.port,
+            broker=self._as_locks_see_it(),
             doors_file=self.doors_file,
             installed_over=wanted.installed_over,
             now=self._starts_at,
@@ -123,7 +129,13 @@ class FleetTown:
         with self.services.database.reading() as session:
             write_broker_files(session, settings.broker_dir, self.gateways)
         self._environment = inherited_environment() | _as_environment(settings)
-        broker = mosquitto_command(settings.broker_dir, self.port, is_root=os.geteuid() == 0, is_busy=True)
+        broker = mosquitto_command(
+            settings.broker_dir,
+            self.port,
+            is_root=os.geteuid() == 0,
+            is_tls=wanted.is_tls,
+            is_busy=True,
+        )
         self.processes.start("broker", broker, self._environment)
         wait_for_port(self.port)
         self.is_broker_up = True
@@ -203,6 +215,12 @@ class FleetTown:
             *("--visits", str(wanted.visits), "--faults", wanted.faults, "--seed", wanted.seed),
         ]
 
+    def _as_locks_see_it(self) -> dict[str, str | int | bool]:
+        """Where the broker is, as installers type it in."""
+        found: dict[str, str | int | bool] = {"host": "127.0.0.1", "port": self.port, "tls": False}
+        ca = pinned_text(self._settings.broker_dir) if self.wanted.is_tls else None
+        return found if ca is None else found | {"tls": True, "ca": ca}
+
     def _require_fresh(self) -> None:
         with self.services.database.reading() as session:
             if fleet_count.is_used(session):
@@ -227,4 +245,5 @@ def _as_environment(settings: Settings) -> dict[str, str]:
         "KAIHO_MQTT_HOST": settings.mqtt_host,
         "KAIHO_MQTT_PORT": str(settings.mqtt_port),
         "KAIHO_BROKER_DIR": str(settings.broker_dir),
+        **({"KAIHO_MQTT_TLS_CA": str(settings.mqtt_tls_ca)} if settings.mqtt_tls_ca else {}),
     }

@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+import ssl
 from hashlib import sha256
 
 from firmware_sim.clock import ppm_of
@@ -51,6 +52,13 @@ class Surroundings:
         self.tally = Tally()
         self.shelf = Shelf()
         self.connecting: set[asyncio.Task[None]] = set()
+        self._contexts: dict[tuple[str | None, bool], ssl.SSLContext] = {}
+
+    def tls(self, ca: str | None, clock_known: bool) -> ssl.SSLContext:
+        """As `firmware_sim.mqtt.tls_context`; made once, since making one costs more than a contact."""
+        if (ca, clock_known) not in self._contexts:
+            self._contexts[ca, clock_known] = tls_context(ca, clock_known)
+        return self._contexts[ca, clock_known]
 
 
 class Sleeper:
@@ -164,7 +172,7 @@ class Sleeper:
             self._waiting.append(ConnectFailed())
             return
         broker = self.given.broker
-        tls = tls_context(broker.ca, clock_known) if broker.tls else None
+        tls = around.tls(broker.ca, clock_known) if broker.tls else None
         self._wire = wire = Wire(self.given.username, self.given.password, self, around.tally)
         task = asyncio.get_running_loop().create_task(wire.open(broker.host, broker.port, tls))
         around.connecting.add(task)
