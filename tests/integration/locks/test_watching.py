@@ -220,6 +220,7 @@ def test_a_contact_without_trouble_costs_few_statements(school: School) -> None:
     ours = [text for text in seen if any(table in text for table in ("lock_alarm", "lock_battery_day"))]
     turn = [text for text in seen if "min(CASE" in text]
     assert len(ours) <= 1
+    assert len(seen) <= 8, seen
     assert len(turn) == 1
 
 
