@@ -10,13 +10,14 @@ from booking.availability.day import of_day
 from booking.people.models import Account, Group
 from booking.people.passwords import is_password
 from booking.places.catalogue import catalogue
-from booking.places.models import SpaceKind
+from booking.places.models import OfferingAccessPoint, SpaceKind
 from booking.reservations.models import Claim, Reservation
 from booking.seed.run import seed
 from booking.seed.year import plant_year
 from core.database import Base, Database
 from core.secrets import Keyring
 from locks.keys import give_keyring
+from locks.models import AccessPoint
 from tests.integration.booking.test_races import require_claims_follow_reservations
 
 NOW = datetime.fromisoformat("2026-11-21T09:00:00+09:00")
@@ -67,6 +68,31 @@ def test_the_town_has_its_schools_and_samples(database: Database) -> None:
         assert all(o.access_points for f in facilities[:3] for o in f.offerings)
         assert not any(o.access_points for f in facilities[3:] for o in f.offerings)
         assert [f.name for f in facilities if f.approval_required] == ["見本武道館"]
+
+
+def test_the_sample_school_has_a_door_a_gate_and_a_key_box_of_one_code(database: Database) -> None:
+    town = plant(database)
+    with database.reading() as session:
+        (school,) = [f for f in catalogue(session, town).facilities(NOW.date()) if f.name == "見本小学校"]
+        assert len({offering.access_points for offering in school.offerings}) == 1
+        points = session.scalars(
+            sa.select(AccessPoint).where(AccessPoint.id.in_(school.offerings[0].access_points))
+        ).all()
+    assert {point.kind for point in points} == {"door_lock", "gate", "key_box"}
+    assert len({point.code_group_id for point in points}) == 1
+
+
+def test_a_door_that_an_older_town_lacks_is_put_up_by_seeding_again(database: Database) -> None:
+    plant(database)
+    with database.transaction() as session:
+        box = session.scalars(sa.select(AccessPoint).where(AccessPoint.kind == "key_box")).one()
+        session.execute(sa.delete(OfferingAccessPoint).where(OfferingAccessPoint.access_point_id == box.id))
+        session.delete(box)
+    plant(database)
+    with database.reading() as session:
+        again = session.scalars(sa.select(AccessPoint).where(AccessPoint.kind == "key_box")).one()
+        door = session.scalars(sa.select(AccessPoint).where(AccessPoint.name == "見本小学校 入口")).one()
+    assert again.code_group_id == door.code_group_id
 
 
 def test_the_sample_gym_is_open_around_the_clock_on_every_kind_of_day(database: Database) -> None:
