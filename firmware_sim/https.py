@@ -82,18 +82,23 @@ class HttpsWire:
             self._tell(self, stimulus)
 
     def _connect(self) -> None:
-        host, port = self._server.hostname or "", self._server.port
         try:
-            if self._server.scheme == "https":
-                context = tls_context(self._ca, self._clock_known)
-                self._connection = HTTPSConnection(host, port, timeout=TIMEOUT_S, context=context)
-            else:
-                self._connection = HTTPConnection(host, port, timeout=TIMEOUT_S)
-            self._connection.connect()
+            with self._one_at_a_time:
+                if self._closed:
+                    return
+                self._connection = self._new_connection()
+                self._connection.connect()
         except (OSError, ValueError):
             self._report(ConnectFailed())
             return
         self._report(Connected())
+
+    def _new_connection(self) -> HTTPConnection:
+        host, port = self._server.hostname or "", self._server.port
+        if self._server.scheme == "https":
+            context = tls_context(self._ca, self._clock_known)
+            return HTTPSConnection(host, port, timeout=TIMEOUT_S, context=context)
+        return HTTPConnection(host, port, timeout=TIMEOUT_S)
 
     def _post(self, payload: bytes) -> None:
         with self._one_at_a_time:
