@@ -41,13 +41,14 @@ class Lists:
     known: frozenset[tuple[int, int]] = frozenset()
     """(granule, lane) that somebody has or had, where `fresh_floor` is not 0."""
     shortened: frozenset[str] = frozenset()
-    """Of `horizon`, `lease`, `omitted`: what did not fit."""
+    """Of `horizon`, `lease`, `omitted`, `short_lease`: what did not fit."""
 
 
 def fitted(lists: Lists, *, first: int, late: int, size_of: Callable[[Lists], int]) -> Lists:
     """Shorten lists until a lock can hold and search them: the horizon down to 3 days from `first`, then
     the lease down to 14, then the latest starts are left out. What is not listed is not sold, so that
-    leaving out is safe.
+    leaving out is safe. Codes that are sold already can be more than that leaves room for; then the lease
+    goes below 14 days (`short_lease`), and the codes after it count as not on the lock yet.
     """
     lists = _searchable(lists, first=first, late=late)
     while size_of(lists) > MAX_OCTETS and lists.horizon > first + MIN_HORIZON_DAYS * DAY:
@@ -55,11 +56,12 @@ def fitted(lists: Lists, *, first: int, late: int, size_of: Callable[[Lists], in
         lists = _marked(replace(lists, horizon=nearer, starts=_before(lists.starts, nearer)), "horizon")
     while size_of(lists) > MAX_OCTETS and lists.grants_until > first + MIN_LEASE_DAYS * DAY:
         nearer = max(lists.grants_until - DAY, first + MIN_LEASE_DAYS * DAY)
-        grants = tuple(grant for grant in lists.grants if grant[0] < nearer)
-        lists = _marked(replace(lists, grants_until=nearer, grants=grants), "lease")
+        lists = _marked(_leased_until(lists, nearer), "lease")
     while size_of(lists) > MAX_OCTETS and lists.starts:
         last = max(granule for granule, _ in lists.starts)
         lists = _marked(replace(lists, starts=_before(lists.starts, last)), "omitted")
+    while size_of(lists) > MAX_OCTETS and lists.grants_until > first:
+        lists = _marked(_leased_until(lists, max(lists.grants_until - DAY, first)), "short_lease")
     return lists
 
 
@@ -153,6 +155,18 @@ def _singles(starts: Starts) -> Iterable[Single]:
 
 def _before(starts: Starts, granule: int) -> dict[tuple[int, int], int]:
     return {key: mask for key, mask in starts.items() if key[0] < granule}
+
+
+def _leased_until(lists: Lists, until: int) -> Lists:
+    """The lists of a shorter lease: no grant from there on, and no floor but of what may be sold."""
+    return replace(
+        lists,
+        grants_until=until,
+        grants=tuple(grant for grant in lists.grants if grant[0] < until),
+        floors={
+            start: floor for start, floor in lists.floors.items() if start[0] < until or start in lists.starts
+        },
+    )
 
 
 def _marked(lists: Lists, what: str) -> Lists:

@@ -32,5 +32,5 @@ CONNECTED = Gauge("kaiho_lock_gateway_connected", "1 while this gateway is conne
 
 for _result in RESULTS:
     MESSAGES.labels(_result)
-for _what in ("horizon", "lease", "omitted"):
+for _what in ("horizon", "lease", "omitted", "short_lease"):
     SHORTENED.labels(_what)

@@ -7,6 +7,7 @@ from locks.lists import (
     Lists,
     candidates_at_most,
     fitted,
+    floors_of,
     sellable_entries,
 )
 
@@ -74,3 +75,47 @@ def test_what_fits_in_no_way_leaves_the_latest_starts_out() -> None:
     assert 0 < len(kept.starts) * 300 <= MAX_OCTETS
     assert "omitted" in kept.shortened
     assert max(kept.starts) < max(starts)
+
+
+def sold_out(floors: bool = True) -> Lists:
+    """Both halves sold every hour for 45 days, each cancelled and sold again before."""
+    grants = tuple((FIRST + granule, 2, lane, 12) for granule in range(0, 45 * DAY, 2) for lane in range(2))
+    starts = {(granule, lane): 1 << 2 for granule, _, lane, _ in grants if granule < FIRST + 14 * DAY}
+    again = {(granule, lane): rev for granule, _, lane, rev in grants} if floors else {}
+    return Lists(FIRST + 14 * DAY, FIRST + 45 * DAY, starts, grants, again)
+
+
+def whole_size(candidate: Lists) -> int:
+    return size(candidate) + len(str(floors_of(candidate)).replace(" ", ""))
+
+
+def test_a_lock_is_never_sent_more_than_it_holds_however_much_is_sold() -> None:
+    # The control: at the shortest lease the grants alone are too many.
+    least = [grant for grant in sold_out().grants if grant[0] < FIRST + 14 * DAY]
+    assert whole_size(Lists(FIRST, FIRST, {}, tuple(least), sold_out().floors)) > MAX_OCTETS
+    kept = fitted(sold_out(), first=FIRST, late=LATE, size_of=whole_size)
+    assert whole_size(kept) <= MAX_OCTETS
+    assert "short_lease" in kept.shortened
+    assert FIRST < kept.grants_until < FIRST + 14 * DAY
+    # Whoever is inside the lease is listed, nobody is half listed, and nothing is sold that is not listed.
+    assert kept.grants == tuple(grant for grant in sold_out().grants if grant[0] < kept.grants_until)
+    assert kept.floors.keys() == {(granule, lane) for granule, _, lane, _ in kept.grants}
+    assert kept.starts == {}
+    assert kept.horizon == FIRST + 3 * DAY
+
+
+def test_starts_are_left_out_before_the_lease_goes_below_14_days() -> None:
+    kept = fitted(sold_out(floors=False), first=FIRST, late=LATE, size_of=size)
+    assert size(kept) <= MAX_OCTETS
+    assert kept.shortened == {"horizon", "lease", "omitted"}
+    assert kept.grants_until == FIRST + 14 * DAY
+
+
+def test_a_floor_stays_where_its_start_may_still_be_sold() -> None:
+    starts = {(FIRST + granule, 0): 1 << 2 for granule in range(0, 14 * DAY, 2)}
+    late_floors = {(FIRST + 44 * DAY, 0): 1, (FIRST + 2 * DAY, 0): 2}
+    grants = tuple((FIRST + granule, 2, 0, 0) for granule in range(0, 45 * DAY, 2))
+    lists = Lists(FIRST + 14 * DAY, FIRST + 45 * DAY, starts, grants, late_floors)
+    kept = fitted(lists, first=FIRST, late=LATE, size_of=lambda some: size(some) + 5_000)
+    assert "lease" in kept.shortened
+    assert dict(kept.floors) == {(FIRST + 2 * DAY, 0): 2}
