@@ -3,6 +3,7 @@
 Nobody presses a button for it: the hello that completes the list makes the lock active.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
@@ -69,6 +70,11 @@ def advance(session: Session, lock: Lock, hello: Hello, *, now: datetime) -> Non
     # A booking may change a right in the very moment of the test opening: the next hello will do as well.
     if not all(check.is_done for check in checklist(session, lock)):
         return
+    activate(session, lock, {"access_point": lock.access_point_id}, now=now)
+
+
+def activate(session: Session, lock: Lock, detail: Mapping[str, int | str], *, now: datetime) -> None:
+    """It has shown what it had to: it is relied on, and alarmed about, from here on."""
     lock.state, lock.commissioned_at = LockState.ACTIVE, now
     audit.record(
         session,
@@ -76,7 +82,7 @@ def advance(session: Session, lock: Lock, hello: Hello, *, now: datetime) -> Non
         actor="system",
         act="lock.commission",
         subject=lock.id,
-        detail={"access_point": lock.access_point_id},
+        detail=dict(detail),
         now=now,
     )
 

@@ -13,7 +13,7 @@ from core import audit
 from core.ids import random_bytes
 from core.secrets import Keyring
 from locks.alarms.kinds import AlarmKind
-from locks.alarms.raising import end_alarm, raise_alarm
+from locks.alarms.raising import end_alarm, raise_of_lock
 from locks.callbacks import Callbacks
 from locks.holders import tell_holders
 from locks.installation import Installation, provision
@@ -83,15 +83,7 @@ def stolen(
     changed = [point.id, *(sister.access_point_id for sister in by_maker)]
     told = tell_holders(session, callbacks, changed, now=now)
     for sister in sisters:
-        raise_alarm(
-            session,
-            callbacks,
-            access_point_id=sister.access_point_id,
-            lock_id=sister.id,
-            kind=AlarmKind.REPROVISION_NEEDED,
-            detail={"stolen": lock.id},
-            now=now,
-        )
+        raise_of_lock(session, callbacks, sister, AlarmKind.REPROVISION_NEEDED, {"stolen": lock.id}, now=now)
     detail = {"reason": reason, "holders": told, "to_provision_anew": [sister.id for sister in sisters]}
     _record(session, gone, "lock.stolen", actor, detail, now=now)
 

@@ -10,7 +10,7 @@ from core.errors import NotThere
 from core.ids import random_bytes
 from core.secrets import Keyring
 from locks.alarms.kinds import AlarmKind
-from locks.alarms.raising import end_alarm, raise_alarm
+from locks.alarms.raising import end_alarm, raise_of_lock
 from locks.callbacks import Callbacks
 from locks.errors import AlreadyFitted
 from locks.holders import tell_holders
@@ -66,15 +66,7 @@ def move(
     if changes_group:
         tell_holders(session, callbacks, [moved.point.id, target.id], now=now)
     elif end_alarm(session, access_point_id=moved.point.id, kind=AlarmKind.REPROVISION_NEEDED, now=now):
-        raise_alarm(
-            session,
-            callbacks,
-            access_point_id=target.id,
-            lock_id=lock.id,
-            kind=AlarmKind.REPROVISION_NEEDED,
-            detail={},
-            now=now,
-        )
+        raise_of_lock(session, callbacks, lock, AlarmKind.REPROVISION_NEEDED, {}, now=now)
     audit.record(
         session,
         municipality_id=lock.municipality_id,

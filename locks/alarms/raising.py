@@ -14,7 +14,7 @@ from core.errors import BadInput, NotThere
 from locks.alarms.kinds import ONCE, AlarmKind
 from locks.alarms.models import Alarm
 from locks.callbacks import AlarmTold, Callbacks
-from locks.models import AccessPoint
+from locks.models import AccessPoint, Lock
 
 MAX_NOTE = 400
 
@@ -77,6 +77,31 @@ def raise_alarm(
     )
     callbacks.alarm_began(session, alarm=told, now=now)
     return True
+
+
+def raise_of_lock(
+    session: Session,
+    callbacks: Callbacks,
+    lock: Lock,
+    kind: AlarmKind,
+    detail: Mapping[str, Any],
+    *,
+    subject: str = "",
+    holder: UUID | None = None,
+    now: datetime,
+) -> bool:
+    """The same of a lock, at the access point where it is."""
+    return raise_alarm(
+        session,
+        callbacks,
+        access_point_id=lock.access_point_id,
+        lock_id=lock.id,
+        kind=kind,
+        subject=subject,
+        detail=detail,
+        holder=holder,
+        now=now,
+    )
 
 
 def end_alarm(

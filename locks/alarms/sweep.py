@@ -13,7 +13,7 @@ from sqlalchemy.orm import Session, aliased
 from core.window import granule_of, granule_start
 from locks.alarms.kinds import ONCE, AlarmKind
 from locks.alarms.models import Alarm
-from locks.alarms.raising import end_alarm, raise_alarm
+from locks.alarms.raising import end_alarm, raise_of_lock
 from locks.alarms.watching import is_somebodys_time
 from locks.callbacks import Callbacks
 from locks.fleet import LATE_AFTER
@@ -44,7 +44,7 @@ def _silent(session: Session, callbacks: Callbacks, *, now: datetime, limit: int
     raised = 0
     for kind, which in ((AlarmKind.LATE, late), (AlarmKind.LOST, lost)):
         for lock in session.scalars(which.order_by(Lock.id).limit(limit)).all():
-            raised += _raise(session, callbacks, lock, kind, _silence(lock), now=now)
+            raised += raise_of_lock(session, callbacks, lock, kind, _silence(lock), now=now)
     return raised
 
 
@@ -63,7 +63,7 @@ def _ajar(session: Session, callbacks: Callbacks, *, now: datetime, limit: int) 
     raised = 0
     for lock in session.scalars(which.order_by(Lock.id).limit(limit)).all():
         if _last_word_is_ajar(session, lock) and not is_somebodys_time(session, lock.access_point_id, now):
-            raised += _raise(session, callbacks, lock, AlarmKind.DOOR_AJAR, {}, now=now)
+            raised += raise_of_lock(session, callbacks, lock, AlarmKind.DOOR_AJAR, {}, now=now)
     return raised
 
 
@@ -116,17 +116,13 @@ def _unreached(session: Session, callbacks: Callbacks, *, now: datetime, limit: 
         is_past_lease = 0 < lock.applied_grants_until <= grant.granule
         if standings.get(grant.holder) not in _UNREACHED and not is_past_lease:
             continue
-        raise_alarm(
+        raise_of_lock(
             session,
             callbacks,
-            access_point_id=lock.access_point_id,
-            lock_id=lock.id,
-            kind=AlarmKind.START_UNREACHED,
+            lock,
+            AlarmKind.START_UNREACHED,
+            {"holder": str(grant.holder), "starts_at": int(granule_start(grant.granule).timestamp())},
             subject=str(grant.id),
-            detail={
-                "holder": str(grant.holder),
-                "starts_at": int(granule_start(grant.granule).timestamp()),
-            },
             holder=grant.holder,
             now=now,
         )
@@ -188,23 +184,3 @@ def _locks_without(kind: AlarmKind) -> sa.Select[Lock]:
         .exists()
     )
     return sa.select(Lock).where(Lock.state == LockState.ACTIVE, ~known)
-
-
-def _raise(
-    session: Session,
-    callbacks: Callbacks,
-    lock: Lock,
-    kind: AlarmKind,
-    detail: dict[str, Any],
-    *,
-    now: datetime,
-) -> bool:
-    return raise_alarm(
-        session,
-        callbacks,
-        access_point_id=lock.access_point_id,
-        lock_id=lock.id,
-        kind=kind,
-        detail=detail,
-        now=now,
-    )

@@ -6,7 +6,6 @@ says what the contact before said.
 
 from collections.abc import Sequence
 from datetime import datetime
-from typing import Any
 from uuid import UUID
 
 import sqlalchemy as sa
@@ -17,7 +16,7 @@ from core.window import granule_of
 from locks import battery
 from locks.alarms.kinds import AlarmKind
 from locks.alarms.models import Alarm
-from locks.alarms.raising import end_alarm, raise_alarm
+from locks.alarms.raising import end_alarm, raise_of_lock
 from locks.callbacks import Callbacks
 from locks.codes import MAX_LENGTH
 from locks.drift import clock_note
@@ -58,7 +57,7 @@ def watch_events(
         if kind == AlarmKind.DOOR_AJAR and is_somebodys_time(session, lock.access_point_id, at):
             continue
         detail = {"seq": event.seq, "at": int(at.timestamp())}
-        _raise(session, callbacks, lock, kind, detail, now=now)
+        raise_of_lock(session, callbacks, lock, kind, detail, now=now)
     unlocked = [
         event for event in events if event.operation == "unlock" and isinstance(event.credential, tuple)
     ]
@@ -83,19 +82,21 @@ def watch_state(
     over |= _watch_battery(session, callbacks, lock, hello, is_days_first=is_days_first, now=now)
     if hello.bolt == "jammed":
         if AlarmKind.LOCK_JAMMED not in open_kinds:
-            _raise(session, callbacks, lock, AlarmKind.LOCK_JAMMED, {}, now=now)
+            raise_of_lock(session, callbacks, lock, AlarmKind.LOCK_JAMMED, {}, now=now)
     elif not _says(hello, AlarmKind.LOCK_JAMMED):
         over.add(AlarmKind.LOCK_JAMMED)
     if hello.door == "closed":
         over.add(AlarmKind.DOOR_AJAR)
     if hello.result == "conflict" and AlarmKind.DESIRED_CONFLICT not in open_kinds:
-        _raise(session, callbacks, lock, AlarmKind.DESIRED_CONFLICT, {"version": hello.applied}, now=now)
+        raise_of_lock(
+            session, callbacks, lock, AlarmKind.DESIRED_CONFLICT, {"version": hello.applied}, now=now
+        )
     if hello.result == "ok" and not _says(hello, AlarmKind.DESIRED_CONFLICT):
         over.add(AlarmKind.DESIRED_CONFLICT)
     if hello.applied == lock.desired_version and not _says(hello, AlarmKind.STALE_DESIRED):
         over.add(AlarmKind.STALE_DESIRED)
     if lost_events:
-        _raise(session, callbacks, lock, AlarmKind.EVENT_LOSS, {"records": lost_events}, now=now)
+        raise_of_lock(session, callbacks, lock, AlarmKind.EVENT_LOSS, {"records": lost_events}, now=now)
     for kind in sorted(over & open_kinds):
         end_alarm(session, access_point_id=lock.access_point_id, kind=AlarmKind(kind), now=now)
 
@@ -125,7 +126,7 @@ def _watch_clock(
     if noted.is_in_margin:
         return {AlarmKind.CLOCK_MARGIN}
     detail = {"offset_ms": noted.offset_ms, "drift_ppm": round(noted.drift_ppm or 0)}
-    _raise(session, callbacks, lock, AlarmKind.CLOCK_MARGIN, detail, now=now)
+    raise_of_lock(session, callbacks, lock, AlarmKind.CLOCK_MARGIN, detail, now=now)
     return set()
 
 
@@ -145,7 +146,7 @@ def _watch_battery(
     if 0 < millivolts < battery.CRITICAL_MV:
         if is_days_first or lock.battery_mv is None or lock.battery_mv >= battery.CRITICAL_MV:
             detail = {"battery_mv": millivolts}
-            _raise(session, callbacks, lock, AlarmKind.BATTERY_CRITICAL, detail, now=now)
+            raise_of_lock(session, callbacks, lock, AlarmKind.BATTERY_CRITICAL, detail, now=now)
         return set()
     over = set()
     if not _says(hello, AlarmKind.BATTERY_CRITICAL):
@@ -157,7 +158,7 @@ def _watch_battery(
             detail = {"battery_mv": seen.lowest_mv}
             if seen.empty_on is not None:
                 detail["days_left"] = (seen.empty_on - today).days
-            _raise(session, callbacks, lock, AlarmKind.BATTERY_LOW, detail, now=now)
+            raise_of_lock(session, callbacks, lock, AlarmKind.BATTERY_LOW, detail, now=now)
         elif (seen is None or seen.is_fine(today)) and not _says(hello, AlarmKind.BATTERY_LOW):
             over.add(AlarmKind.BATTERY_LOW)
     return over
@@ -182,32 +183,18 @@ def _watch_cancelled(
         if found is None or found[1] is None or at < found[1]:
             continue
         detail = {"seq": event.seq, "at": int(at.timestamp()), "offline": bool(event.offline)}
-        _raise(session, callbacks, lock, AlarmKind.CANCELLED_OPENING, detail, holder=found[0], now=now)
+        raise_of_lock(
+            session,
+            callbacks,
+            lock,
+            AlarmKind.CANCELLED_OPENING,
+            detail,
+            subject=str(found[0]),
+            holder=found[0],
+            now=now,
+        )
 
 
 def _says(hello: Hello, kind: AlarmKind) -> bool:
     """Whether the hello itself carries that alarm, so that it does not end what it begins."""
     return any(event.alarm == kind for event in hello.events)
-
-
-def _raise(
-    session: Session,
-    callbacks: Callbacks,
-    lock: Lock,
-    kind: AlarmKind,
-    detail: dict[str, Any],
-    *,
-    holder: UUID | None = None,
-    now: datetime,
-) -> None:
-    raise_alarm(
-        session,
-        callbacks,
-        access_point_id=lock.access_point_id,
-        lock_id=lock.id,
-        kind=kind,
-        subject="" if holder is None else str(holder),
-        detail=detail,
-        holder=holder,
-        now=now,
-    )

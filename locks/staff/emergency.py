@@ -13,7 +13,7 @@ from sqlalchemy.orm import Session
 from core import audit
 from core.secrets import Keyring
 from locks.alarms.kinds import AlarmKind
-from locks.alarms.raising import raise_alarm
+from locks.alarms.raising import raise_of_lock
 from locks.callbacks import Callbacks
 from locks.models import AccessPoint, CodeGroup, Lock
 from locks.staff import codes
@@ -93,15 +93,8 @@ def used(
         codes.bump_groups(session, [point.code_group_id], now=now)
         detail = {"code_group": point.code_group_id, "next": issued, "at": at.isoformat(), "lock": lock.id}
         _record(session, point.municipality_id, "emergency.used", f"staff_code:{gid}", detail, now=now)
-    raise_alarm(
-        session,
-        callbacks,
-        access_point_id=point.id,
-        lock_id=lock.id,
-        kind=AlarmKind.EMERGENCY_USED,
-        subject=gid,
-        detail={"at": at.isoformat()},
-        now=now,
+    raise_of_lock(
+        session, callbacks, lock, AlarmKind.EMERGENCY_USED, {"at": at.isoformat()}, subject=gid, now=now
     )
 
 

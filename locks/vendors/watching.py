@@ -9,10 +9,10 @@ from uuid import UUID
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
-from core import audit
 from locks.alarms.kinds import AlarmKind
-from locks.alarms.raising import end_alarm, raise_alarm
+from locks.alarms.raising import end_alarm, raise_of_lock
 from locks.callbacks import Callbacks
+from locks.commissioning import activate
 from locks.models import Grant, Lock, LockEvent, LockState, Transport
 from locks.vendors.models import VendorPin
 from locks.vendors.port import VendorEvent, VendorStatus
@@ -127,16 +127,7 @@ def _note_status(
         if status.speaks_every_s is not None:
             lock.next_sync_at = lock.last_contact_at + timedelta(seconds=status.speaks_every_s)
         if lock.state == LockState.PROVISIONED:
-            lock.state, lock.commissioned_at = LockState.ACTIVE, now
-            audit.record(
-                session,
-                municipality_id=lock.municipality_id,
-                actor="system",
-                act="lock.commission",
-                subject=lock.id,
-                detail={"vendor": lock.vendor or ""},
-                now=now,
-            )
+            activate(session, lock, {"vendor": lock.vendor or ""}, now=now)
     lock.bolt = "jammed" if status.is_jammed else None
     low = status.battery_percent is not None and status.battery_percent <= BATTERY_LOW_PERCENT
     for kind, lasts, detail in (
@@ -144,15 +135,7 @@ def _note_status(
         (AlarmKind.LOCK_JAMMED, status.is_jammed, {}),
     ):
         if lasts:
-            raise_alarm(
-                session,
-                callbacks,
-                access_point_id=lock.access_point_id,
-                lock_id=lock.id,
-                kind=kind,
-                detail=detail,
-                now=now,
-            )
+            raise_of_lock(session, callbacks, lock, kind, detail, now=now)
         else:
             end_alarm(session, access_point_id=lock.access_point_id, kind=kind, now=now)
 
