@@ -7,10 +7,9 @@ from datetime import UTC, datetime
 from typing import Any
 
 import sqlalchemy as sa
-from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
-from core.database import Base, BigKey, UtcDateTime
+from core.database import Base, BigKey, UtcDateTime, insert_into
 
 _FIRST = "0" * 64
 
@@ -59,8 +58,9 @@ def record(
     head = _head_or_none(session, municipality_id)
     if head is None:
         # Two may be the first: one makes the row, the other waits for it here.
-        insert = postgresql.insert if session.get_bind().dialect.name == "postgresql" else sqlite.insert
-        first = insert(AuditHead).values(municipality_id=municipality_id, number=0, digest=_FIRST)
+        first = insert_into(session, AuditHead).values(
+            municipality_id=municipality_id, number=0, digest=_FIRST
+        )
         session.execute(first.on_conflict_do_nothing())
         head = _head_or_none(session, municipality_id)
         assert head is not None

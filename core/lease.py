@@ -3,10 +3,9 @@
 from datetime import datetime, timedelta
 
 import sqlalchemy as sa
-from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
-from core.database import Base, UtcDateTime
+from core.database import Base, UtcDateTime, insert_into
 
 
 class Lease(Base):
@@ -21,8 +20,7 @@ class Lease(Base):
 
 def take_lease(session: Session, name: str, *, holder: str, lasts_for: timedelta, now: datetime) -> bool:
     """Take or renew a lease; False while somebody else's has not run out."""
-    insert = postgresql.insert if session.get_bind().dialect.name == "postgresql" else sqlite.insert
-    statement = insert(Lease).values(name=name, holder=holder, until=now + lasts_for)
+    statement = insert_into(session, Lease).values(name=name, holder=holder, until=now + lasts_for)
     statement = statement.on_conflict_do_update(
         index_elements=[Lease.name],
         set_={"holder": holder, "until": now + lasts_for},

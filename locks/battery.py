@@ -5,10 +5,10 @@ from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 
 import sqlalchemy as sa
-from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Session
 
 from core.clock import civil_day
+from core.database import insert_into
 from locks.models import Lock, LockBatteryDay
 
 LOW_MV = 4800
@@ -85,8 +85,7 @@ def note(
     if is_changed:
         session.execute(sa.delete(LockBatteryDay).where(LockBatteryDay.lock_id == lock.id))
     if is_first or is_changed or before_mv is None or battery_mv < before_mv:
-        insert = postgresql.insert if session.get_bind().dialect.name == "postgresql" else sqlite.insert
-        statement = insert(LockBatteryDay).values(
+        statement = insert_into(session, LockBatteryDay).values(
             lock_id=lock.id, day=today, lowest_mv=battery_mv, lowest_temperature_c=temperature_c
         )
         lowest = {

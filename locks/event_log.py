@@ -7,9 +7,9 @@ from datetime import UTC, datetime
 from uuid import UUID
 
 import sqlalchemy as sa
-from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Session
 
+from core.database import insert_into
 from locks import metrics
 from locks.callbacks import Callbacks
 from locks.keys import keyring_of
@@ -30,10 +30,9 @@ def store(
     if not wanted:
         return []
     holders = _holders(session, lock, wanted)
-    insert = postgresql.insert if session.get_bind().dialect.name == "postgresql" else sqlite.insert
     new = set(
         session.scalars(
-            insert(LockEvent)
+            insert_into(session, LockEvent)
             .values([_row(lock, event, holders.get(event.seq), now) for event in wanted])
             .on_conflict_do_nothing()
             .returning(LockEvent.seq)

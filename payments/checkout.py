@@ -7,11 +7,10 @@ from uuid import UUID
 
 import sqlalchemy as sa
 import structlog
-from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Session
 
 from core.clock import Clock
-from core.database import Database, retrying
+from core.database import Database, insert_into, retrying
 from core.errors import ContractBroken, NotThere
 from core.ids import new_id
 from payments.attempts import adopt, move
@@ -175,7 +174,6 @@ def _standing(session: Session, references: Sequence[UUID]) -> Sequence[Payment]
 
 def _insert_or_none(session: Session, payment: Payment, items: Sequence[Item]) -> Payment | None:
     """The new attempt, or None where somebody else's for one of the items came first."""
-    insert = postgresql.insert if session.get_bind().dialect.name == "postgresql" else sqlite.insert
     rows = [
         {
             "payment_id": payment.id,
@@ -190,7 +188,12 @@ def _insert_or_none(session: Session, payment: Payment, items: Sequence[Item]) -
     savepoint = session.begin_nested()
     session.add(payment)
     session.flush()
-    statement = insert(PaymentItem).values(rows).on_conflict_do_nothing().returning(PaymentItem.reference)
+    statement = (
+        insert_into(session, PaymentItem)
+        .values(rows)
+        .on_conflict_do_nothing()
+        .returning(PaymentItem.reference)
+    )
     if len(session.execute(statement).all()) < len(rows):
         savepoint.rollback()
         return None

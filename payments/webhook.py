@@ -12,12 +12,11 @@ from uuid import UUID
 
 import sqlalchemy as sa
 from flask import Blueprint, Response, request
-from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Session
 from werkzeug.exceptions import RequestEntityTooLarge
 
 from core.clock import Clock
-from core.database import Database, retrying
+from core.database import Database, insert_into, retrying
 from payments.callbacks import Callbacks
 from payments.metrics import WEBHOOKS
 from payments.models import Payment, Refund, WebhookEvent
@@ -88,8 +87,7 @@ def take_in(session: Session, event: Event, *, now: datetime) -> str:
     payment = _payment_or_none(session, event)
     refund = _refund_or_none(session, event)
     result = "accepted" if payment is not None or refund is not None else "unknown_object"
-    insert = postgresql.insert if session.get_bind().dialect.name == "postgresql" else sqlite.insert
-    statement = insert(WebhookEvent).values(
+    statement = insert_into(session, WebhookEvent).values(
         event_id=event.id,
         type=event.type,
         object_id=event.object_id,

@@ -5,7 +5,6 @@ from datetime import datetime
 from uuid import UUID
 
 import sqlalchemy as sa
-from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Session
 
 from booking.people.signed_in import Actor
@@ -16,6 +15,7 @@ from booking.places.models import Closure
 from booking.shelter.doors import access_points_of
 from booking.shelter.models import ShelterFacility, ShelterOpening, ShelterState
 from core import audit
+from core.database import insert_into
 from core.errors import BadInput, NotThere, Refused
 from core.window import GRANULE_S, Window, granule_of, granule_start
 from locks.modes import orders
@@ -82,9 +82,8 @@ def request(
         "requested_by": actor.account_id,
         "requested_at": now,
     }
-    insert = postgresql.insert if session.get_bind().dialect.name == "postgresql" else sqlite.insert
     made = session.scalar(
-        insert(ShelterOpening).values(row).on_conflict_do_nothing().returning(ShelterOpening.id)
+        insert_into(session, ShelterOpening).values(row).on_conflict_do_nothing().returning(ShelterOpening.id)
     )
     opening = session.get_one(ShelterOpening, opening_id)
     if opening.requested_by != actor.account_id:

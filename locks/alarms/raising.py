@@ -6,10 +6,10 @@ from typing import Any
 from uuid import UUID
 
 import sqlalchemy as sa
-from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Session
 
 from core import audit
+from core.database import insert_into
 from core.errors import BadInput, NotThere
 from locks.alarms.kinds import ONCE, AlarmKind
 from locks.alarms.models import Alarm
@@ -40,8 +40,7 @@ def raise_alarm(
         sqlalchemy.exc.NoResultFound: there is no such access point.
     """
     point = session.get_one(AccessPoint, access_point_id)
-    insert = postgresql.insert if session.get_bind().dialect.name == "postgresql" else sqlite.insert
-    statement = insert(Alarm).values(
+    statement = insert_into(session, Alarm).values(
         municipality_id=point.municipality_id,
         access_point_id=access_point_id,
         lock_id=lock_id,

@@ -8,9 +8,9 @@ from datetime import datetime
 import sqlalchemy as sa
 from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
-from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Session
 
+from core.database import insert_into
 from core.errors import Unavailable
 from core.ids import random_bytes, random_digits
 from core.secrets import Keyring
@@ -56,7 +56,6 @@ def issue(
     Raises:
         Unavailable: twenty draws in a row were taken, which only a broken source of randomness does.
     """
-    insert = postgresql.insert if session.get_bind().dialect.name == "postgresql" else sqlite.insert
     for _ in range(_TRIES):
         code = draw()
         if is_weak(code):
@@ -71,7 +70,9 @@ def issue(
             "code_digest": code_digest(keyring, code),
             "issued_at": now,
         }
-        statement = insert(StaffCode).values(row).on_conflict_do_nothing().returning(StaffCode.gid)
+        statement = (
+            insert_into(session, StaffCode).values(row).on_conflict_do_nothing().returning(StaffCode.gid)
+        )
         if session.scalar(statement) is not None:
             return gid
     raise Unavailable("no code could be drawn")

@@ -10,10 +10,9 @@ from datetime import datetime, timedelta
 from typing import Any
 
 import sqlalchemy as sa
-from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Session
 
-from core.database import UtcDateTime
+from core.database import UtcDateTime, insert_into
 from core.ids import jitter
 from core.secrets import Keyring
 from core.window import GRANULE_S, granule_of, granule_start
@@ -56,7 +55,6 @@ def plan(session: Session, *, now: datetime) -> int:
     """Write down what the grants want of the vendors' clouds and is not written down yet; how many rows."""
     wanted = list(session.execute(_unwritten(now)))
     if wanted:
-        insert = postgresql.insert if session.get_bind().dialect.name == "postgresql" else sqlite.insert
         rows = [
             {
                 "grant_id": row.grant_id,
@@ -68,7 +66,7 @@ def plan(session: Session, *, now: datetime) -> int:
             }
             for row in wanted
         ]
-        session.execute(insert(VendorPin).on_conflict_do_nothing(), rows)
+        session.execute(insert_into(session, VendorPin).on_conflict_do_nothing(), rows)
     again = _run(
         session,
         sa.update(VendorPin)
