@@ -4,7 +4,7 @@
 Nothing here sends: the answer may leave only after the caller's commit, since a welcome means "stored".
 """
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 
 import sqlalchemy as sa
@@ -32,6 +32,8 @@ class Verified:
     lock: Lock
     hello: Hello
     mac_epoch: int
+    root: bytes = field(repr=False)
+    """The lock's secret, from which the answer's key follows too."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +63,7 @@ def receive_hello(
     except BadMessage as error:
         reject(session, lock_id=lock_id, payload=payload, error=error, now=now)
         return None
-    answer = accept(session, keyring, callbacks, verified, now=now)
+    answer = accept(session, callbacks, verified, now=now)
     if answer is None or verified.lock.state not in SERVING:
         return answer
     orders = commands.due_for(
@@ -83,7 +85,7 @@ def verify(session: Session, keyring: Keyring, *, lock_id: str, payload: bytes) 
     epochs = {lock.mac_epoch} | ({lock.next_mac_epoch} if lock.next_mac_epoch is not None else set())
     keys = {epoch: subkey(root, "up", epoch) for epoch in epochs}
     opened = open_envelope(payload, keys=keys, lock=lock_id, direction="up", typ=HELLO)
-    return Verified(lock, hello_of(opened), opened.mac_epoch)
+    return Verified(lock, hello_of(opened), opened.mac_epoch, root)
 
 
 def reject(session: Session, *, lock_id: str, payload: bytes, error: BadMessage, now: datetime) -> None:
@@ -94,9 +96,7 @@ def reject(session: Session, *, lock_id: str, payload: bytes, error: BadMessage,
     metrics.MESSAGES.labels(error.why).inc()
 
 
-def accept(
-    session: Session, keyring: Keyring, callbacks: Callbacks, verified: Verified, *, now: datetime
-) -> Answer | None:
+def accept(session: Session, callbacks: Callbacks, verified: Verified, *, now: datetime) -> Answer | None:
     """Store a verified hello: its events, then the contact; None where `n` is not above the last one's."""
     hello = verified.hello
     new = event_log.store(session, callbacks, verified.lock, hello.events, now=now)
@@ -119,7 +119,7 @@ def accept(
     stored = stored_or_built(session, callbacks, lock, now=now)
     metrics.MESSAGES.labels("ok").inc()
     taking_off.end_if_empty(session, lock, hello, now=now)
-    return _answer(keyring, lock, verified, stored, now=now)
+    return _answer(lock, verified, stored, now=now)
 
 
 def _adopt_mac_epoch(lock: Lock, mac_epoch: int, now: datetime) -> None:
@@ -185,9 +185,7 @@ def _known_epoch(session: Session, lock: Lock, epoch: int) -> int | None:
     return epoch if newest is not None and epoch <= newest else lock.confirmed_code_epoch
 
 
-def _answer(
-    keyring: Keyring, lock: Lock, verified: Verified, stored: DesiredVersion, *, now: datetime
-) -> Answer:
+def _answer(lock: Lock, verified: Verified, stored: DesiredVersion, *, now: datetime) -> Answer:
     assert lock.next_sync_at is not None
     octets = welcome_octets(
         lock=lock.id,
@@ -198,10 +196,9 @@ def _answer(
         ack_seq=lock.acked_seq,
         next_sync_at=int(lock.next_sync_at.timestamp()),
     )
-    root = keyring.unwrap(lock.wrapped_root, bound_to=lock_binding(lock.id))
-    key = subkey(root, "down", verified.mac_epoch)
+    key = subkey(verified.root, "down", verified.mac_epoch)
     welcome = seal(octets, key=key, lock=lock.id, direction="down", mac_epoch=verified.mac_epoch, typ=WELCOME)
     desired = None
     if verified.hello.applied < stored.version:
-        desired = seal_desired(keyring, lock, stored.payload, mac_epoch=verified.mac_epoch)
+        desired = seal_desired(verified.root, lock, stored.payload, mac_epoch=verified.mac_epoch)
     return Answer(lock.id, stored.version, welcome, desired)

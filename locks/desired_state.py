@@ -75,7 +75,8 @@ def build(
     """
     lock = locked_row(session, lock_id)
     stored = stored_or_built(session, callbacks, lock, now=now)
-    jws = seal_desired(keyring, lock, stored.payload, mac_epoch=lock.mac_epoch)
+    root = keyring.unwrap(lock.wrapped_root, bound_to=lock_binding(lock.id))
+    jws = seal_desired(root, lock, stored.payload, mac_epoch=lock.mac_epoch)
     return StoredVersion(stored.version, stored.payload, stored.digest, jws)
 
 
@@ -93,9 +94,8 @@ _LOCKED = (
 """Made once: making it costs a hello more than running it."""
 
 
-def seal_desired(keyring: Keyring, lock: Lock, payload: bytes, *, mac_epoch: int) -> str:
-    """A stored payload, signed."""
-    root = keyring.unwrap(lock.wrapped_root, bound_to=lock_binding(lock.id))
+def seal_desired(root: bytes, lock: Lock, payload: bytes, *, mac_epoch: int) -> str:
+    """A stored payload, signed with a key that follows from the lock's root."""
     key = subkey(root, "down", mac_epoch)
     return seal(payload, key=key, lock=lock.id, direction="down", mac_epoch=mac_epoch, typ=DESIRED)
 
@@ -111,14 +111,15 @@ def stored_or_built(session: Session, callbacks: Callbacks, lock: Lock, *, now: 
     point = session.get_one(AccessPoint, lock.access_point_id)
     first = granule_of(now)
     late = late_s(point.kind)
-    settings = _settings(session, lock, point, now=now)
+    is_retiring = lock.state == LockState.RETIRING
+    mode = Mode.NORMAL if is_retiring else orders.mode_of(session, point.id, now)[0]
+    settings = _settings(session, lock, point, mode, now=now)
 
     def payload_of(lists: Lists) -> bytes:
         return _payload(lock, settings, lists, now)
 
-    is_retiring = lock.state == LockState.RETIRING
     lists = fitted(
-        nothing_listed(first) if is_retiring else lists_now(session, callbacks, point, now=now),
+        nothing_listed(first) if is_retiring else lists_now(session, callbacks, point, mode, now=now),
         first=first,
         late=late,
         size_of=lambda candidate: len(payload_of(candidate)),
@@ -151,12 +152,13 @@ def nothing_listed(first: int) -> Lists:
     return Lists(horizon=first, grants_until=first, starts={}, grants=(), floors={})
 
 
-def lists_now(session: Session, callbacks: Callbacks, point: AccessPoint, *, now: datetime) -> Lists:
+def lists_now(
+    session: Session, callbacks: Callbacks, point: AccessPoint, mode: Mode, *, now: datetime
+) -> Lists:
     """Everything that the rows say about an access point, before it is made to fit."""
     late = late_s(point.kind)
     horizon = granule_of(start_of_day(civil_day(now) + timedelta(days=HORIZON_DAYS + 1)))
     grants_until = granule_of(now + LEASE)
-    mode, _ = orders.mode_of(session, point.id, now)
     restores = session.get_one(CodeGroup, point.code_group_id).restores
     rights = _rights(session, point.id, restores, late=late, until=max(horizon, grants_until), now=now)
     return Lists(
@@ -258,12 +260,11 @@ def _payload(lock: Lock, settings: dict[str, object], lists: Lists, now: datetim
     return to_json(claims | settings)
 
 
-def _settings(session: Session, lock: Lock, point: AccessPoint, *, now: datetime) -> dict[str, object]:
+def _settings(
+    session: Session, lock: Lock, point: AccessPoint, mode: Mode, *, now: datetime
+) -> dict[str, object]:
     """The members that are no list of windows: `epoch`, `staff`, `config`."""
     group = session.get_one(CodeGroup, point.code_group_id)
-    mode = Mode.NORMAL
-    if lock.state != LockState.RETIRING:
-        mode, _ = orders.mode_of(session, point.id, now)
     return {
         "epoch": group.code_epoch,
         "staff": verifiers.rows_for(session, keyring_of(session), lock, now=now),

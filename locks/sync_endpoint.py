@@ -97,7 +97,7 @@ def _stored(
             claimed = lock_id if _LOCK.match(lock_id) else ""
             contact.reject(session, lock_id=claimed, payload=payload, error=error, now=now)
             return _refusal(400, "malformed") if error.why in _MALFORMED else _refusal(401, "unauthorized")
-        answer = contact.accept(session, keyring, callbacks, verified, now=now)
+        answer = contact.accept(session, callbacks, verified, now=now)
     return answer if answer is not None else _refusal(400, "malformed")
 
 
