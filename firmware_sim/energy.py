@@ -39,7 +39,6 @@ class Profile:
     listening_a: float
     contact_s: float
     motor_c: float = 0.25
-    motor_a: float = 0.35
     stall_factor: float = 3.0
     keypad_c: float = 0.12
 

@@ -53,19 +53,6 @@ class FileMedium:
         return self._folder / f"{self._lock}.bank{bank}"
 
 
-class MemoryMedium:
-    """Banks without a file, for a lock that lives in one process only."""
-
-    def __init__(self) -> None:
-        self._banks: dict[int, bytes] = {}
-
-    def read(self, bank: int) -> bytes:
-        return self._banks.get(bank, b"")
-
-    def write(self, bank: int, record: bytes) -> None:
-        self._banks[bank] = record
-
-
 class Flash:
     """The valid image with the highest serial number counts; the bank that holds it is never written."""
 

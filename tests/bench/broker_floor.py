@@ -20,7 +20,7 @@ from tests.servers.loopback import eventually
 from tests.servers.processes import ROOT, Process
 
 HOST = "127.0.0.1"
-STATE, HELLO, WELCOME = b"s" * 2600, b"h" * 900, b"w" * 620
+HELLO, WELCOME = b"h" * 900, b"w" * 620
 CLIENTS = 64
 """At the same time."""
 

@@ -4,7 +4,6 @@ import base64
 import binascii
 import hashlib
 import hmac
-import json
 from functools import cache
 from typing import Any
 
@@ -39,11 +38,6 @@ def key(direction: str, epoch: int) -> bytes:
 
 def b64(octets: bytes) -> str:
     return base64.urlsafe_b64encode(octets).rstrip(b"=").decode()
-
-
-def header_of(kind: str) -> bytes:
-    header = {"alg": "HS256", "kid": f"{LOCK}:{direction_of(kind)}:0", "typ": f"kaiho-{kind}"}
-    return json.dumps(header, separators=(",", ":")).encode()
 
 
 def signed(kind: str, header: bytes, payload: bytes) -> bytes:

@@ -8,8 +8,9 @@ import pytest
 from firmware_sim import door as door_module
 from firmware_sim.faults.of_lock import Faults
 from firmware_sim.faults.power import PowerCut
-from firmware_sim.flash import HEAD, Flash, Medium, MemoryMedium, unpack
+from firmware_sim.flash import HEAD, Flash, Medium, unpack
 from tests.unit.firmware_sim.lab import LOCK
+from tests.unit.firmware_sim.memory_medium import MemoryMedium
 from tests.unit.firmware_sim.yard import Yard
 
 CLASSES = ("before", "first byte", "inside the head", "head whole", "middle", "last byte missing", "after")

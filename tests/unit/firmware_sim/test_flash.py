@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from firmware_sim.flash import BANKS, HEAD, FileMedium, Flash, MemoryMedium
+from firmware_sim.flash import BANKS, HEAD, FileMedium, Flash
+from tests.unit.firmware_sim.memory_medium import MemoryMedium
 
 
 class Tearing(MemoryMedium):
