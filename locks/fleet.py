@@ -10,6 +10,7 @@ import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
 from locks import battery
+from locks.alarms.models import Alarm
 from locks.models import AccessPoint, Lock, LockEvent, LockState
 from locks.sellable import LOST_AFTER
 
@@ -128,6 +129,7 @@ def _wants_a_look(now: datetime) -> sa.ColumnElement[bool]:
         Lock.battery_mv < battery.LOW_MV,
         Lock.bolt == "jammed",
         sa.and_(Lock.clock_quality == "unknown", Lock.why.is_distinct_from("boot")),
+        sa.exists().where(Alarm.lock_id == Lock.id, Alarm.ended_at.is_(None)),
     )
 
 

@@ -70,10 +70,10 @@ def _body(points: Sequence[Point], outages: Sequence[Span], wanted: Wanted) -> s
 def _numbers(point: Point) -> str:
     counts, locks = point.sample.server, point.sample.simulator
     shown = (
-        ("動いている錠", f"{counts.locks - counts.silent_yet:,}"),
-        ("最新の版でない錠", f"{counts.behind:,}"),
-        ("連絡が遅れている錠", f"{counts.late:,}"),
-        ("連絡が途絶えた錠", f"{counts.lost:,}"),
+        ("動いている電子錠", f"{counts.locks - counts.silent_yet:,}"),
+        ("最新の設定でない電子錠", f"{counts.behind:,}"),
+        ("通信が遅れている電子錠", f"{counts.late:,}"),
+        ("通信が途絶えた電子錠", f"{counts.lost:,}"),
         ("続いている警報", f"{sum(counts.alarms.values()):,}"),
         ("通信の回数", f"{locks['contacts']:,}"),
         ("予約・取消", f"{point.sample.booked - point.sample.cancelled:,}・{point.sample.cancelled:,}"),
@@ -89,10 +89,15 @@ def _charts(points: Sequence[Point], outages: Sequence[Span]) -> str:
     drawn = (
         ("1秒あたりの通信", [Line("通信", "#0017c1", [point.contacts_a_s for point in points])]),
         (
-            "最新の版を待つ錠",
+            "最新の設定を待つ電子錠",
             [
-                Line("最新の版でない錠", "#0017c1", [counts.behind for counts in servers]),
-                Line("まだ一度も話していない錠", "#626264", [counts.silent_yet for counts in servers], "6 4"),
+                Line("最新の設定でない電子錠", "#0017c1", [counts.behind for counts in servers]),
+                Line(
+                    "まだ一度も通信していない電子錠",
+                    "#626264",
+                    [counts.silent_yet for counts in servers],
+                    "6 4",
+                ),
             ],
         ),
         (

@@ -90,7 +90,7 @@ def _summary(last: Sample) -> str:
     octets = (locks["octets_in"] + locks["octets_out"]) / max(1, locks["contacts"])
     return (
         f"\n通信 {locks['contacts']:,} 回（届いた {locks['reached']:,}・失敗 {locks['failed']:,}）、"
-        f"開錠 {locks['openings']:,} 回、1回に {octets:,.0f} オクテット、"
+        f"解錠 {locks['openings']:,} 回、1回に {octets:,.0f} オクテット、"
         f"ゲートウェイの CPU {1000 * last.gateway_cpu_s / max(1, locks['welcomes']):.1f} ms/返事"
     )
 

@@ -98,7 +98,7 @@ class Resident:
 
     def revocation_is_pending(self, booked: Booked) -> bool:
         """Whether its page still says that a lock has not heard of the cancellation."""
-        return "鍵への取消しの連絡" in self._browser.get(booked.address).text
+        return "電子錠への取消しの連絡" in self._browser.get(booked.address).text
 
     def refund(self, booked: Booked) -> str | None:
         """State of the refund that the reservation's page shows."""

@@ -21,10 +21,12 @@ WORDS: Mapping[AlarmKind, AlarmWords] = {
     ),
     AlarmKind.LOST: AlarmWords(
         "通信が途絶えています",
-        "現地で電池と電波を確かめてください。今ある予約の番号では開きますが、続くと新しい予約を受けられなくなります。",
+        "現地で電池と電波を確かめてください。今ある予約の暗証番号では開きますが、続くと新しい予約を受けられなくなります。",
     ),
     AlarmKind.BATTERY_LOW: AlarmWords("電池の残りが少ない", "2週間以内に電池を交換してください。"),
-    AlarmKind.BATTERY_CRITICAL: AlarmWords("電池が切れそうです", "すぐに電池を交換してください。"),
+    AlarmKind.BATTERY_CRITICAL: AlarmWords(
+        "電池が切れそうです", "すぐに電池を交換してください。切れると暗証番号では開きません。"
+    ),
     AlarmKind.CLOCK_MARGIN: AlarmWords("時計のずれが大きい", "続くようなら、機器の交換を検討してください。"),
     AlarmKind.LOCK_JAMMED: AlarmWords("かんぬきが動かない", "扉のずれや異物を現地で確かめてください。"),
     AlarmKind.DOOR_FORCED_OPEN: AlarmWords(
@@ -32,15 +34,15 @@ WORDS: Mapping[AlarmKind, AlarmWords] = {
     ),
     AlarmKind.DOOR_AJAR: AlarmWords("利用時間外に扉が開いたまま", "現地で扉を閉めてください。"),
     AlarmKind.WRONG_CODE_ENTRY_LIMIT: AlarmWords(
-        "番号の入力間違いが続いた", "いたずらでないか、記録を確かめてください。"
+        "暗証番号の入力間違いが続いた", "いたずらでないか、記録を確かめてください。"
     ),
     AlarmKind.TAMPER: AlarmWords("機器への細工の疑い", "現地で機器を確かめてください。"),
     AlarmKind.CANCELLED_OPENING: AlarmWords(
-        "取り消された予約の番号で解錠",
-        "取消しのあと、電子錠にまだ伝わっていなかった番号が使われました。予約の団体に確かめてください。",
+        "取り消された予約の暗証番号で解錠",
+        "取消しが電子錠に伝わる前に、その暗証番号が使われました。予約の団体に確かめてください。",
     ),
     AlarmKind.EMERGENCY_USED: AlarmWords(
-        "非常用の番号で解錠",
+        "緊急用番号で解錠",
         "使った人と理由を確かめてください。番号は新しいものに替わりました。",
     ),
     AlarmKind.STALE_DESIRED: AlarmWords(
@@ -57,11 +59,11 @@ WORDS: Mapping[AlarmKind, AlarmWords] = {
     ),
     AlarmKind.START_UNREACHED: AlarmWords(
         "24時間以内の予約が電子錠に届いていない",
-        "利用者には、別の日時・職員による開錠・全額返金を案内しました。開錠に行けるか調整してください。",
+        "利用者には、別の日時・職員による解錠・全額返金を案内しました。解錠に行けるか調整してください。",
     ),
     AlarmKind.REPROVISION_NEEDED: AlarmWords("再設定が必要です", "現地で電子錠の設定をやり直してください。"),
     AlarmKind.VENDOR_REFUSED: AlarmWords(
-        "他社の電子錠が受け付けない", "そのメーカーの管理画面で、登録の状態を確かめてください。"
+        "メーカーのサービスが受け付けない", "そのメーカーの管理画面で、登録の状態を確かめてください。"
     ),
 }
 

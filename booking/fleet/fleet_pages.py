@@ -25,8 +25,8 @@ MAX_TEXT = 60
 SHOWN = {
     Show.ALL: "すべて",
     Show.TROUBLED: "警報あり",
-    Show.SILENT: "通信なし",
-    Show.BATTERY: "電池",
+    Show.SILENT: "通信の遅れ・途絶",
+    Show.BATTERY: "電池が少ない",
     Show.BEHIND: "反映待ち",
     Show.NEW: "設置の確認中",
 }

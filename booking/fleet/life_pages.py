@@ -16,15 +16,19 @@ from booking.app.installing import broker_shown, shown_once
 from booking.app.parsing import number_of
 from booking.fleet import lock_words
 from booking.fleet.acts import ACTS, Act, offered
+from booking.fleet.alarm_words import words_of
 from booking.fleet.free_doors import free_access_points
 from booking.fleet.secrets_page import secrets_page
 from booking.people.models import Account
 from core import audit
 from core.errors import BadInput, NotThere, Refused
 from locks import commands, epochs, life, moving
+from locks.alarms.kinds import URGENT
+from locks.alarms.queries import AlarmLine, lasting_at
 from locks.commands import CommandKind
 from locks.life_errors import LockIsDead
 from locks.models import SERVING, Lock, LockState, Transport
+from locks.modes.orders import mode_of
 from locks.portrait import Portrait, portrait_of
 
 pages = Blueprint("lock_life", __name__)
@@ -247,12 +251,21 @@ def _page(here: Here, seen: Portrait, error: Refused | None = None) -> str:
         acts=offered(seen),
         entries=_entries(here, seen),
         successor=_successor(here.session, seen),
+        alarms=[] if seen.state == LockState.DEAD else _alarms(here.session, seen),
+        words_of=words_of,
+        urgent=URGENT,
+        ordered_mode=str(mode_of(here.session, seen.access_point_id, here.now)[0]),
         can_command=seen.transport == Transport.MQTT and seen.state in SERVING,
         words=lock_words,
         done=said or (ACTS[done].done if done in ACTS else ""),
         error=error,
         now=here.now,
     )
+
+
+def _alarms(session: Session, seen: Portrait) -> list[AlarmLine]:
+    """What lasts at this lock, urgent first."""
+    return [line for line in lasting_at(session, [seen.access_point_id]) if line.lock_id == seen.lock_id]
 
 
 def _successor(session: Session, seen: Portrait) -> str | None:

@@ -24,11 +24,11 @@ DEAD_WHY: Mapping[str, str] = {
 STEPS: Mapping[Step, tuple[str, str]] = {
     Step.FIRST_CONTACT: ("最初の通信", "電子錠に設定情報を入力し、電池を入れると、自分で通信します。"),
     Step.TIME_RIGHT: ("時計合わせ", "最初の通信で時計を合わせ、次の通信で合っていることを確かめます。"),
-    Step.HOLDS_RIGHTS: ("番号の受取り", "この扉の予約と職員の番号を、電子錠が受け取ります。"),
+    Step.HOLDS_RIGHTS: ("番号の受取り", "この扉の予約の暗証番号と職員の番号を、電子錠が受け取ります。"),
     Step.TEST_OPENING: (
         "試しの解錠",
         "室内のつまみ・ボタン、または番号で、一度開けてください。つまみで開けたときは、"
-        "そのあとキーを一つ押すと、すぐに通信します。",
+        "そのあとボタンをどれか1つ押すと、すぐに通信します。",
     ),
 }
 """Name of each check, and what makes it come true."""
@@ -46,9 +46,9 @@ TRANSPORTS: Mapping[Transport, str] = {
     Transport.VENDOR: "メーカーのサービス",
 }
 
-BOLTS = {"locked": "施錠", "unlocked": "解錠中", "jammed": "かんぬき異常"}
+BOLTS = {"locked": "施錠中", "unlocked": "解錠中", "jammed": "かんぬきが動かない"}
 DOORS = {"closed": "閉", "open": "開"}
-KEYS = {"present": "鍵あり", "out": "鍵は貸出中"}
+KEYS = {"present": "鍵あり", "out": "鍵は取出し中"}
 CLOCKS = {"synced": "合っている", "holdover": "しばらく合わせていない", "unknown": "不明"}
 MODES = {"normal": "通常", "passage": "開けたまま", "vacation": "休止"}
 

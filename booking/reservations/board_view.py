@@ -13,11 +13,11 @@ from core.clock import civil_day, start_of_day
 from locks.standing import DoorStanding, Standing, worst
 
 _STANDINGS: Mapping[Standing, tuple[str, str]] = {
-    Standing.ON_THE_LOCK: ("錠に登録済み", "good"),
-    Standing.DERIVABLE: ("使用できます(錠が照合)", "good"),
-    Standing.PENDING: ("錠への登録待ち", "wait"),
-    Standing.CALL_US: ("錠と通信できません", "bad"),
-    Standing.REVOCATION_PENDING: ("失効待ち(錠の通信待ち)", "wait"),
+    Standing.ON_THE_LOCK: ("電子錠に登録済み", "good"),
+    Standing.DERIVABLE: ("使えます(電子錠が照合)", "good"),
+    Standing.PENDING: ("電子錠への登録待ち", "wait"),
+    Standing.CALL_US: ("電子錠と通信できません", "bad"),
+    Standing.REVOCATION_PENDING: ("取消しを電子錠に伝えています", "wait"),
     Standing.GONE: ("失効済み", "quiet"),
 }
 
@@ -165,7 +165,7 @@ def _line(line: ReservationLine, doors: Sequence[DoorStanding], now: datetime) -
     if doors:
         words, standing_tone = _STANDINGS[worst(door.standing for door in doors)]
     elif line.state in (State.CONFIRMED, State.USED):
-        words = "鍵は職員から"
+        words = "鍵は職員がお渡し"
     is_running = line.window.starts_at <= now < line.window.ends_at
     each = tuple(
         BoardDoor(

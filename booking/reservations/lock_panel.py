@@ -5,33 +5,21 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from booking.fleet.alarm_words import words_of
+from booking.fleet.lock_words import BOLTS, DOORS, STATES
 from booking.places.access_points import facility_names, full_name
 from booking.places.entries import Catalogue
 from core.clock import civil_day
 from locks import battery
 from locks.alarms.kinds import AlarmKind
+from locks.alarms.queries import AlarmLine
 from locks.fleet import EventLine, LockLine, Worst
 from locks.models import LockState
 
-_BOLTS = {"locked": "施錠", "unlocked": "解錠中", "jammed": "かんぬき異常"}
-_DOORS = {"closed": "閉", "open": "開"}
 _ERRORS = {
-    "invalid_credential": "番号の入力間違い",
-    "restricted": "使えない時間の番号",
+    "invalid_credential": "暗証番号の入力間違い",
+    "restricted": "使えない時間の暗証番号",
     "throttled": "入力間違いが続いたため受付停止",
     "insufficient_battery": "電池不足で開けられず",
-}
-_ALARMS = {
-    "lock_jammed": "かんぬきの異常",
-    "wrong_code_entry_limit": "番号の入力間違いが続く",
-    "door_forced_open": "こじ開けの疑い",
-    "door_ajar": "扉が開いたまま",
-    "tamper": "機器への細工の疑い",
-    "battery_low": "電池の残りわずか",
-    "battery_critical": "電池切れ間近",
-    "stale_desired": "古い設定が届いた",
-    "desired_conflict": "設定の食い違い",
-    "log_overflow": "記録があふれた",
 }
 
 
@@ -77,14 +65,21 @@ def panel_of(
     worst: Worst,
     events: Sequence[EventLine],
     alarms: Mapping[AlarmKind, int],
+    lasting: Sequence[AlarmLine],
     places: Catalogue,
     *,
     now: datetime,
 ) -> LockPanel:
-    """The panel of a municipality's locks, what they reported, and its alarms by kind."""
+    """The panel of a municipality's locks, what they reported, its alarms by kind, and which of these
+    last at the shown locks.
+    """
     facility_of = facility_names(places, civil_day(now))
     cards = tuple(
-        _card(lock, full_name(lock.access_point_id, lock.access_point_name, facility_of))
+        _card(
+            lock,
+            full_name(lock.access_point_id, lock.access_point_name, facility_of),
+            [alarm.kind for alarm in lasting if alarm.lock_id == lock.lock_id],
+        )
         for lock in worst.lines
     )
     told = tuple(
@@ -107,41 +102,48 @@ def event_in_words(kind: str, detail: Mapping[str, object]) -> str:
         count = detail.get("count", 1)
         return f"{words} {count}回" if isinstance(count, int) and count > 1 else words
     if kind == "door_lock_alarm":
-        return f"警報: {_ALARMS.get(str(detail.get('alarm')), '不明な警報')}"
+        return f"警報: {_alarm_in_words(detail.get('alarm'))}"
     return ""
 
 
-def _card(lock: LockLine, name: str) -> LockCard:
+def _alarm_in_words(name: object) -> str:
+    try:
+        return words_of(str(name)).title
+    except ValueError:
+        return "不明な警報"
+
+
+def _card(lock: LockLine, name: str, alarms: Sequence[AlarmKind]) -> LockCard:
     is_low = lock.battery_mv is not None and lock.battery_mv < battery.LOW_MV
     is_applied = lock.applied_version >= lock.desired_version
     return LockCard(
         lock_id=lock.lock_id,
         name=name,
-        troubles=tuple(_troubles(lock, is_low)),
+        troubles=tuple(dict.fromkeys(_troubles(lock, alarms, is_battery_low=is_low))),
         last_contact_at=lock.last_contact_at,
         settings_word="反映済み" if is_applied else "反映待ち",
         versions=f"版 {lock.applied_version}" + ("" if is_applied else f" → {lock.desired_version}"),
         battery_mv=lock.battery_mv,
         is_battery_low=is_low,
-        door_word="・".join(
-            word for word in (_BOLTS.get(lock.bolt or ""), _DOORS.get(lock.door or "")) if word
-        )
+        door_word="・".join(word for word in (BOLTS.get(lock.bolt or ""), DOORS.get(lock.door or "")) if word)
         or "不明",
     )
 
 
-def _troubles(lock: LockLine, is_battery_low: bool) -> Iterator[str]:
+def _troubles(lock: LockLine, alarms: Sequence[AlarmKind], *, is_battery_low: bool) -> Iterator[str]:
+    """In the words of its alarms, also where the alarm itself is not raised yet."""
     if lock.state == LockState.PROVISIONED:
-        yield "未接続" if lock.last_contact_at is None else "設置の確認が途中"
+        yield STATES[lock.state][0]
         return
+    yield from (words_of(kind).title for kind in alarms)
     if lock.is_lost:
-        yield "通信が途絶えています"
+        yield words_of(AlarmKind.LOST).title
     elif lock.is_late:
-        yield "通信が遅れています"
-    if is_battery_low:
-        yield "電池が低下"
+        yield words_of(AlarmKind.LATE).title
+    if is_battery_low and AlarmKind.BATTERY_CRITICAL not in alarms:
+        yield words_of(AlarmKind.BATTERY_LOW).title
     if lock.bolt == "jammed":
-        yield "かんぬき異常"
+        yield words_of(AlarmKind.LOCK_JAMMED).title
     # After a loss of power the first hello says so, and its answer sets the clock; later on it is a fault.
     if lock.clock_quality == "unknown" and lock.why != "boot":
         yield "時計が不明"

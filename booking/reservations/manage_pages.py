@@ -18,7 +18,7 @@ from booking.reservations.models import State
 from core.clock import civil_day, start_of_day
 from core.errors import BadInput, NotThere, Refused
 from locks import fleet
-from locks.alarms.queries import open_counts
+from locks.alarms.queries import lasting_at, open_counts
 from locks.standing import standings_of_doors
 
 pages = Blueprint("manage_reservations", __name__)
@@ -58,11 +58,12 @@ def show_board() -> ResponseReturnValue:
             limit=_MAX_EVENTS,
         )
         alarms = open_counts(here.session, municipality_id=here.municipality_id)
+        lasting = lasting_at(here.session, [lock.access_point_id for lock in worst.lines])
         waiting = len(queries.approvals(here.session, municipality_id=here.municipality_id))
     return render_template(
         "manage/board.html",
         board=board_of(lines, standings, places, day=day, now=here.now),
-        panel=panel_of(worst, events, alarms, places, now=here.now),
+        panel=panel_of(worst, events, alarms, lasting, places, now=here.now),
         waiting=waiting,
         now=here.now,
         live=request.args.get("live") != "0",

@@ -23,11 +23,11 @@ _STATES: dict[State, Word] = {
 }
 
 STANDINGS: dict[Standing, Word] = {
-    Standing.ON_THE_LOCK: ("鍵に登録済みです", "good"),
-    Standing.DERIVABLE: ("使えます。鍵がその場で確認します", "good"),
-    Standing.PENDING: ("鍵の次の通信で届きます", "wait"),
+    Standing.ON_THE_LOCK: ("電子錠に登録済みです", "good"),
+    Standing.DERIVABLE: ("使えます。電子錠がその場で確認します", "good"),
+    Standing.PENDING: ("電子錠の次の通信で届きます", "wait"),
     Standing.CALL_US: ("お電話ください", "bad"),
-    Standing.REVOCATION_PENDING: ("取消しを鍵に伝えています", "wait"),
+    Standing.REVOCATION_PENDING: ("取消しを電子錠に伝えています", "wait"),
     Standing.GONE: ("無効です", "quiet"),
 }
 """Never more than the lock has said."""

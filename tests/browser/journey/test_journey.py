@@ -159,7 +159,7 @@ def _cancel_another(resident: Walker, half_a: int) -> None:
     resident.tap("取り消す")
     resident.look("予約の内容")
     expect(page.locator("[data-state=cancelled]")).to_be_visible()
-    expect(page.get_by_text("鍵への取消しの連絡")).to_be_visible()
+    expect(page.get_by_text("電子錠への取消しの連絡")).to_be_visible()
 
 
 def _look_around(resident: Walker) -> None:

@@ -55,7 +55,7 @@ def test_the_board_shows_reservations_locks_and_what_opened(manager_page: Page) 
     expect(board.locator(".day-lines").get_by_text("利用中", exact=True)).to_have_count(1)
     lock = board.locator(".lock")
     expect(lock).to_contain_text("近くの小学校 体育館 正面入口")
-    expect(lock).to_contain_text("電池が低下")
+    expect(lock).to_contain_text("電池の残りが少ない")
     expect(lock).to_contain_text("反映待ち")
     expect(board.locator(".events li")).to_contain_text("暗証番号で解錠")
 

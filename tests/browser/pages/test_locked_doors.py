@@ -32,7 +32,7 @@ def test_paused_bands_are_fit_for_everybody_and_say_why(page: Page, served: Serv
     day = (NOW + timedelta(days=16)).date()
     page.goto(f"{served.url}/facilities/{town.gym}?day={day}")
     assert_fit_for_everybody(page)
-    expect(page.locator(".band.paused").first).to_contain_text("錠と通信できません")
+    expect(page.locator(".band.paused").first).to_contain_text("電子錠と通信できません")
     expect(page.locator("a.band")).to_have_count(0)
     page.goto(f"{served.url}/offerings/{town.full}?month={day:%Y-%m}")
     assert_fit_for_everybody(page)
@@ -65,6 +65,6 @@ def test_three_doors_of_one_number_are_fit_for_everybody(page: Page, served: Ser
     served.site.clock.instant = NOW
     page.goto(f"{served.url}/reservations/{paid}/cancel")
     page.get_by_role("main").get_by_role("button").click()
-    expect(page.get_by_text("鍵への取消しの連絡")).to_be_visible()
+    expect(page.get_by_text("電子錠への取消しの連絡")).to_be_visible()
     expect(page.locator(".doors li")).to_have_count(4)
     assert_fit_for_everybody(page)

@@ -80,7 +80,7 @@ def test_the_preview_counts_whom_it_would_hit_and_writes_nothing(manage: Manage,
         "近くの小学校",
         "遠くの中学校",
         "大雨のため",
-        "22日(日) 24:00 まで",
+        "22日(日) 24:00まで",
     ):
         assert words in page
     assert rows(manage, ShelterOpening) == []

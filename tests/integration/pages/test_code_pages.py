@@ -58,7 +58,7 @@ def test_without_a_lock_that_has_spoken_the_page_gives_the_telephone(small_site:
     assert "登録済み" not in page
 
 
-@pytest.mark.parametrize("applied, words", [(5, "鍵に登録済みです"), (4, "鍵の次の通信で届きます")])
+@pytest.mark.parametrize("applied, words", [(5, "電子錠に登録済みです"), (4, "電子錠の次の通信で届きます")])
 def test_on_the_lock_is_said_only_once_the_lock_has_said_so(
     small_site: Site, applied: int, words: str
 ) -> None:

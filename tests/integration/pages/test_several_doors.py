@@ -143,7 +143,7 @@ def test_the_board_shows_each_door_and_what_is_taken_back_but_not_told(small_sit
     send(small_site.browser(small_site.town.resident), cancel, cancel)
     board = office.get("/manage").text
     assert "錠にまだ伝わっていない" in board
-    assert "失効待ち" in board
+    assert "取消しを電子錠に伝えています" in board
     speak(small_site.town, door)
     assert "錠にまだ伝わっていない" not in office.get("/manage").text
 
@@ -162,8 +162,8 @@ def test_a_band_that_the_lock_could_not_honour_is_no_link_and_says_why(small_sit
     is_free = f"start={first}&amp;" in facility
     assert is_free is (days == 0)
     if not is_free:
-        assert "錠と通信できません" in facility
-        assert "錠と通信できません" in month
+        assert "電子錠と通信できません" in facility
+        assert "電子錠と通信できません" in month
         assert "自動で再開します" in facility
         screen = visitor.get(f"/offerings/{small_site.town.full}/book?start={first}&length=4").text
         assert "電子錠と通信できないため" in screen

@@ -84,7 +84,7 @@ def test_the_page_reloads_itself_and_tells_all_in_numbers_too() -> None:
     assert "<script" not in shown
     assert "5,000 台 ・ 600 倍速" in shown
     assert shown.count("<polyline") == 8
-    assert re.search(r"最新の版でない錠<b>43</b>", shown)
+    assert re.search(r"最新の設定でない電子錠<b>43</b>", shown)
     assert "<td>43</td>" in shown
     assert "通信が止まっています" not in shown
 
