@@ -100,11 +100,7 @@ def order(
         raise TooManyCommands(lock_id)
     # Letters alone: eight digits in a row could be a code, and what a lock reports is stored without such.
     command_id = random_bytes(12).hex().translate(_LETTERS)
-    session.add(
-        LockCommand(
-            id=command_id, lock_id=lock_id, kind=str(kind), args=given, ordered_by=actor, ordered_at=now
-        )
-    )
+    session.add(LockCommand(id=command_id, lock_id=lock_id, kind=str(kind), args=given, ordered_at=now))
     session.flush()
     audit.record(
         session,

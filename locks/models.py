@@ -188,8 +188,6 @@ class Lock(Base):
     door: Mapped[str | None] = mapped_column(sa.String(16))
     key_state: Mapped[str | None] = mapped_column(sa.String(16))
     operating_mode: Mapped[str | None] = mapped_column(sa.String(16))
-    clock_offset_ms: Mapped[int | None] = mapped_column(sa.BigInteger)
-    """Its clock less ours, at its last scheduled contact."""
     clock_drift_ppm: Mapped[float | None]
     """Of its clock between its last two settings; positive runs fast."""
     extra_contact_on: Mapped[date | None] = mapped_column(sa.Date)
@@ -213,7 +211,6 @@ class LockCommand(Base):
     lock_id: Mapped[str] = mapped_column(sa.ForeignKey("lock.id"))
     kind: Mapped[str] = mapped_column(sa.String(16))
     args: Mapped[dict[str, Any]] = mapped_column(sa.JSON)
-    ordered_by: Mapped[str] = mapped_column(sa.String(64))
     ordered_at: Mapped[datetime] = mapped_column(UtcDateTime)
     sent_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
     result: Mapped[str | None] = mapped_column(sa.String(32))

@@ -122,7 +122,7 @@ def _watch_clock(
     # In holdover the last answers have not reached it, so that nobody knows when it was set.
     set_at = lock.last_contact_at if hello.clock_quality == "synced" else None
     noted = clock_note(clock_ms=hello.clock, received_at=now, set_at=set_at, known_ppm=lock.clock_drift_ppm)
-    lock.clock_offset_ms, lock.clock_drift_ppm = noted.offset_ms, noted.drift_ppm
+    lock.clock_drift_ppm = noted.drift_ppm
     if noted.is_in_margin:
         return {AlarmKind.CLOCK_MARGIN}
     detail = {"offset_ms": noted.offset_ms, "drift_ppm": round(noted.drift_ppm or 0)}

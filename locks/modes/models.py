@@ -34,10 +34,7 @@ class ModeOrder(Base):
     from_at: Mapped[datetime] = mapped_column(UtcDateTime)
     until_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
     """None: until somebody ends it."""
-    ordered_by: Mapped[str] = mapped_column(sa.String(64))
-    ordered_at: Mapped[datetime] = mapped_column(UtcDateTime)
     ended_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
-    ended_by: Mapped[str | None] = mapped_column(sa.String(64))
     lock_id: Mapped[str | None] = mapped_column(sa.ForeignKey("lock.id"))
     """The lock whose versions the next two count; empty where there was none."""
     ordered_version: Mapped[int | None] = mapped_column(sa.BigInteger)

@@ -134,8 +134,6 @@ def order(
                 subject=subject,
                 from_at=now,
                 until_at=until,
-                ordered_by=actor,
-                ordered_at=now,
                 lock_id=lock_id,
                 ordered_version=version,
             )
@@ -274,7 +272,7 @@ def _end(session: Session, lasting: Sequence[ModeOrder], *, actor: str, now: dat
     versions = bump_access_points(session, [each.access_point_id for each in lasting], now=now)
     for each in lasting:
         lock_id, version = versions.get(each.access_point_id, (None, None))
-        each.ended_at, each.ended_by = now, actor
+        each.ended_at = now
         each.ended_version = version if lock_id == each.lock_id else None
         audit.record(
             session,

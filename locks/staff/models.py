@@ -38,7 +38,6 @@ class StaffRight(Base):
     given_by: Mapped[str] = mapped_column(sa.String(64))
     given_at: Mapped[datetime] = mapped_column(UtcDateTime)
     ended_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
-    ended_by: Mapped[str | None] = mapped_column(sa.String(64))
 
 
 class StaffCode(Base):

@@ -117,7 +117,7 @@ def end(session: Session, *, municipality_id: int, staff_right_id: int, actor: s
         raise NotThere(f"staff right {staff_right_id}")
     if right.ended_at is not None:
         return
-    right.ended_at, right.ended_by = now, actor
+    right.ended_at = now
     living = session.scalars(
         sa.select(StaffCode).where(StaffCode.staff_right_id == right.id, StaffCode.withdrawn_at.is_(None))
     )

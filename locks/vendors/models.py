@@ -49,5 +49,3 @@ class VendorPin(Base):
     attempts: Mapped[int] = mapped_column(default=0)
     """Calls since the state last changed."""
     last_error: Mapped[str | None] = mapped_column(sa.String(64))
-    on_lock_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
-    gone_at: Mapped[datetime | None] = mapped_column(UtcDateTime)

@@ -73,9 +73,7 @@ def plan(session: Session, *, now: datetime) -> int:
         .where(
             VendorPin.state == PinState.GONE, sa.tuple_(VendorPin.grant_id, VendorPin.lock_id).in_(_live(now))
         )
-        .values(
-            state=PinState.WANTED, due_at=now, attempts=0, pin_ref=None, gone_at=None, code_epoch=_epoch_now()
-        ),
+        .values(state=PinState.WANTED, due_at=now, attempts=0, pin_ref=None, code_epoch=_epoch_now()),
     )
     back = _run(
         session,
@@ -148,12 +146,11 @@ def was_told(
     """The vendor said where the PIN is."""
     if errand.state == PinState.REVOKING:
         if standing == PinStanding.ABSENT:
-            _move(session, errand, state=PinState.GONE, due_at=None, gone_at=now)
+            _move(session, errand, state=PinState.GONE, due_at=None)
         else:
             _set(session, errand, due_at=now + ASK_AGAIN)
     elif standing == PinStanding.ON_THE_LOCK:
-        values: dict[str, Any] = {} if errand.state == PinState.ON_THE_LOCK else {"on_lock_at": now}
-        _move(session, errand, state=PinState.ON_THE_LOCK, due_at=now + CHECKED_EVERY, **values)
+        _move(session, errand, state=PinState.ON_THE_LOCK, due_at=now + CHECKED_EVERY)
     elif standing == PinStanding.ABSENT:
         _move(session, errand, state=PinState.WANTED, pin_ref=None, due_at=now)
     elif standing == PinStanding.REFUSED:

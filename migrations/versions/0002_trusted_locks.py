@@ -28,7 +28,6 @@ def upgrade() -> None:
         sa.Column("given_by", sa.String(length=64), nullable=False),
         sa.Column("given_at", sa.DateTime(timezone=True), nullable=False),
         sa.Column("ended_at", sa.DateTime(timezone=True), nullable=True),
-        sa.Column("ended_by", sa.String(length=64), nullable=True),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_staff_right")),
     )
     op.create_index(
@@ -151,7 +150,6 @@ def upgrade() -> None:
         sa.Column("lock_id", sa.String(length=16), nullable=False),
         sa.Column("kind", sa.String(length=16), nullable=False),
         sa.Column("args", sa.JSON(), nullable=False),
-        sa.Column("ordered_by", sa.String(length=64), nullable=False),
         sa.Column("ordered_at", sa.DateTime(timezone=True), nullable=False),
         sa.Column("sent_at", sa.DateTime(timezone=True), nullable=True),
         sa.Column("result", sa.String(length=32), nullable=True),
@@ -178,10 +176,7 @@ def upgrade() -> None:
         sa.Column("subject", sa.String(length=64), nullable=False),
         sa.Column("from_at", sa.DateTime(timezone=True), nullable=False),
         sa.Column("until_at", sa.DateTime(timezone=True), nullable=True),
-        sa.Column("ordered_by", sa.String(length=64), nullable=False),
-        sa.Column("ordered_at", sa.DateTime(timezone=True), nullable=False),
         sa.Column("ended_at", sa.DateTime(timezone=True), nullable=True),
-        sa.Column("ended_by", sa.String(length=64), nullable=True),
         sa.Column("lock_id", sa.String(length=16), nullable=True),
         sa.Column("ordered_version", sa.BigInteger(), nullable=True),
         sa.Column("ended_version", sa.BigInteger(), nullable=True),
@@ -231,8 +226,6 @@ def upgrade() -> None:
         sa.Column("due_at", sa.DateTime(timezone=True), nullable=True),
         sa.Column("attempts", sa.Integer(), nullable=False),
         sa.Column("last_error", sa.String(length=64), nullable=True),
-        sa.Column("on_lock_at", sa.DateTime(timezone=True), nullable=True),
-        sa.Column("gone_at", sa.DateTime(timezone=True), nullable=True),
         sa.ForeignKeyConstraint(
             ["grant_id"], ["access_grant.id"], name=op.f("fk_vendor_pin_grant_id_access_grant")
         ),
@@ -270,7 +263,6 @@ def upgrade() -> None:
     op.add_column("lock", sa.Column("dead_why", sa.String(length=16), nullable=True))
     op.add_column("lock", sa.Column("clear_due_at", sa.DateTime(timezone=True), nullable=True))
     op.add_column("lock", sa.Column("wrapped_code_root", sa.LargeBinary(), nullable=True))
-    op.add_column("lock", sa.Column("clock_offset_ms", sa.BigInteger(), nullable=True))
     op.add_column("lock", sa.Column("clock_drift_ppm", sa.Double(), nullable=True))
     op.add_column("lock", sa.Column("extra_contact_on", sa.Date(), nullable=True))
     op.create_index(
@@ -299,7 +291,6 @@ def downgrade() -> None:
     )
     op.drop_column("lock", "extra_contact_on")
     op.drop_column("lock", "clock_drift_ppm")
-    op.drop_column("lock", "clock_offset_ms")
     op.drop_column("lock", "wrapped_code_root")
     op.drop_column("lock", "clear_due_at")
     op.drop_column("lock", "dead_why")

@@ -54,8 +54,6 @@ def vacation(school: School, first: float, last: float | None) -> None:
                 why="vacation",
                 from_at=school.now + timedelta(hours=first),
                 until_at=None if last is None else school.now + timedelta(hours=last),
-                ordered_by="system",
-                ordered_at=school.now,
             )
         )
 
@@ -145,7 +143,8 @@ def test_courts_that_the_code_group_does_not_list_have_no_lane(school: School) -
 
 def test_a_vendors_lock_is_sold_while_its_cloud_answers(school: School) -> None:
     door = school.fit()
-    put(school, door, transport=Transport.VENDOR, last_contact_at=NOW)
+    next_heartbeat = NOW + timedelta(minutes=15)
+    put(school, door, transport=Transport.VENDOR, last_contact_at=NOW, next_sync_at=next_heartbeat)
     assert why_not(school, school.slot(2, 12)) is None
     school.clock.at = NOW + timedelta(hours=27)
     assert why_not(school, school.slot(2, 12)) is WhyNot.NO_CONTACT
