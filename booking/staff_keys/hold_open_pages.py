@@ -15,8 +15,9 @@ from core.clock import civil_day, start_of_day
 from core.errors import BadInput, NotThere, Refused
 from core.window import granule_of, granule_start
 from locks.models import AccessPoint
-from locks.modes import orders, progress
-from locks.modes.orders import LONGEST_HOLD_OPEN, LONGEST_REST, Why
+from locks.modes import one_door, orders, progress
+from locks.modes.one_door import LONGEST_HOLD_OPEN, LONGEST_REST
+from locks.modes.orders import Why
 from locks.staff import queries
 
 pages = Blueprint("hold_open", __name__)
@@ -61,7 +62,7 @@ def rest(access_point_id: int) -> ResponseReturnValue:
             point = _own(here, access_point_id)
             until = start_of_day(day_of(request.form.get("last_day", ""), now=here.now) + timedelta(days=1))
             require_nobody_booked(here.session, access_point_id=point.id, until=until, now=here.now)
-            orders.rest(
+            one_door.rest(
                 here.session,
                 municipality_id=here.municipality_id,
                 access_point_id=point.id,
@@ -119,7 +120,7 @@ def _hold(access_point_id: int, *, is_manager: bool) -> ResponseReturnValue:
     try:
         with writing() as here:
             point = _own(here, access_point_id) if is_manager else _reached(here, access_point_id)
-            orders.hold_open(
+            one_door.hold_open(
                 here.session,
                 municipality_id=point.municipality_id,
                 access_point_id=point.id,

@@ -10,17 +10,12 @@ import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
 from core import audit
-from core.errors import BadInput, NotThere, Refused
+from core.errors import NotThere, Refused
 from core.window import granule_of
 from locks.models import AccessPoint, Grant
 from locks.modes.models import ModeOrder
 from locks.versions import bump_access_points
 
-LONGEST_HOLD_OPEN = timedelta(hours=16)
-"""From opening up to the last group: a door that is forgotten open is shut before the next morning."""
-
-LONGEST_REST = timedelta(days=92)
-"""As long as a closure."""
 _AFTER_END = timedelta(seconds=30)
 """A lock's clock may be a second ahead: too early, it hears the old word and asks again in 15 minutes."""
 
@@ -48,56 +43,6 @@ class StillSold(Refused):
 
     code = "still_sold"
     sentence = "この期間に予約があります。予約を取り消してから、休止にしてください。"
-
-
-def hold_open(
-    session: Session,
-    *,
-    municipality_id: int,
-    access_point_id: int,
-    until: datetime,
-    actor: str,
-    now: datetime,
-) -> None:
-    """Keep a door open from the lock's next contact until an instant, 16 hours from now at most.
-
-    A newer word replaces the one that lasts; the same word twice is one.
-
-    Raises:
-        NotThere: no such access point of the municipality.
-        BadInput: the instant is over, or too far.
-    """
-    if not now < until <= now + LONGEST_HOLD_OPEN:
-        hours = int(LONGEST_HOLD_OPEN.total_seconds() // 3600)
-        raise BadInput("until", sentence=f"いまから{hours}時間以内の時刻を選んでください。")
-    _say_anew(
-        session, municipality_id, access_point_id, Mode.PASSAGE, Why.HOLD_OPEN, until, actor=actor, now=now
-    )
-
-
-def rest(
-    session: Session,
-    *,
-    municipality_id: int,
-    access_point_id: int,
-    until: datetime,
-    actor: str,
-    now: datetime,
-) -> None:
-    """Let a door rest until an instant, 92 days from now at most: holders' codes are off, nothing is sold.
-
-    A newer word replaces the one that lasts; the same word twice is one.
-
-    Raises:
-        NotThere: no such access point of the municipality.
-        BadInput: the instant is over, or too far.
-        StillSold: a code that is sold would be refused.
-    """
-    if not now < until <= now + LONGEST_REST:
-        raise BadInput("until", sentence=f"今日から{LONGEST_REST.days}日以内の日を選んでください。")
-    _say_anew(
-        session, municipality_id, access_point_id, Mode.VACATION, Why.VACATION, until, actor=actor, now=now
-    )
 
 
 def order(
@@ -161,8 +106,8 @@ def end(
     now: datetime,
 ) -> int:
     """End what lasts of one cause, everywhere or at these access points; how many. Again changes nothing."""
-    lasting = _held(session, municipality_id, access_point_ids, why, subject, now=now)
-    _end(session, lasting, actor=actor, now=now)
+    lasting = held(session, municipality_id, access_point_ids, why, subject, now=now)
+    end_these(session, lasting, actor=actor, now=now)
     return len(lasting)
 
 
@@ -178,7 +123,7 @@ def end_due(session: Session, *, limit: int = 200, now: datetime) -> int:
         .limit(limit)
         .with_for_update(skip_locked=True)
     ).all()
-    _end(session, due, actor="system", now=now)
+    end_these(session, due, actor="system", now=now)
     return len(due)
 
 
@@ -203,35 +148,6 @@ def next_turn_at(session: Session, access_point_id: int, now: datetime) -> datet
     return ends_at + _AFTER_END if ends_at is not None else None
 
 
-def _say_anew(
-    session: Session,
-    municipality_id: int,
-    access_point_id: int,
-    mode: Mode,
-    why: Why,
-    until: datetime,
-    *,
-    actor: str,
-    now: datetime,
-) -> None:
-    points = [access_point_id]
-    lasting = _held(session, municipality_id, points, why, "", now=now)
-    if [order.until_at for order in lasting] == [until]:
-        return
-    _end(session, lasting, actor=actor, now=now)
-    order(
-        session,
-        municipality_id=municipality_id,
-        access_point_ids=points,
-        mode=mode,
-        why=why,
-        subject="",
-        until=until,
-        actor=actor,
-        now=now,
-    )
-
-
 def _lasts(now: datetime) -> tuple[sa.ColumnElement[bool], ...]:
     return (
         ModeOrder.ended_at.is_(None),
@@ -240,7 +156,7 @@ def _lasts(now: datetime) -> tuple[sa.ColumnElement[bool], ...]:
     )
 
 
-def _held(
+def held(
     session: Session,
     municipality_id: int,
     access_point_ids: Sequence[int] | None,
@@ -266,7 +182,8 @@ def _held(
     )
 
 
-def _end(session: Session, lasting: Sequence[ModeOrder], *, actor: str, now: datetime) -> None:
+def end_these(session: Session, lasting: Sequence[ModeOrder], *, actor: str, now: datetime) -> None:
+    """End orders that `held` gave; their locks hear of it with a new version."""
     if not lasting:
         return
     versions = bump_access_points(session, [each.access_point_id for each in lasting], now=now)

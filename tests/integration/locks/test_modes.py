@@ -9,7 +9,7 @@ from core.audit import AuditEntry
 from core.errors import BadInput, NotThere
 from locks import desired_state
 from locks.models import Lock, LockOffer
-from locks.modes import orders, progress
+from locks.modes import one_door, orders, progress
 from locks.modes.models import ModeOrder
 from locks.modes.orders import Mode, StillSold, Why
 from tests.integration.locks.conftest import LEFT, TOWN, School
@@ -20,7 +20,7 @@ HOUR = timedelta(hours=1)
 
 def hold_open(school: School, for_: timedelta = 5 * HOUR, *, point: int | None = None) -> None:
     with school.database.transaction() as session:
-        orders.hold_open(
+        one_door.hold_open(
             session,
             municipality_id=TOWN,
             access_point_id=point or school.gym,
