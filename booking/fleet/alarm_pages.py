@@ -61,11 +61,12 @@ def acknowledge_one(alarm_id: int) -> ResponseReturnValue:
 @manager_only
 def acknowledge_kind() -> ResponseReturnValue:
     """Somebody has seen all of one kind that are listed now, as after an outage."""
-    kind = _kind(request.form.get("kind", ""))
-    until = request.form.get("until", "")
-    if kind is None or not until.isdecimal() or len(until) > 12:
-        raise BadInput("kind")
     with writing() as here:
+        # Read in here, so that whoever is no manager learns nothing of the form.
+        kind = _kind(request.form.get("kind", ""))
+        until = request.form.get("until", "")
+        if kind is None or not until.isdecimal() or len(until) > 12:
+            raise BadInput("kind")
         waiting = queries.waiting(here.session, municipality_id=here.municipality_id, limit=1000, kind=kind)
         for line in waiting:
             # What has begun since the page was shown has not been seen.

@@ -238,6 +238,17 @@ def test_after_an_outage_all_of_a_kind_are_seen_at_once_but_not_what_came_since(
     assert sorted(left) == ["lost", "tamper"]
 
 
+def test_whoever_is_no_manager_learns_nothing_of_the_form_of_a_kind(
+    manage: Manage, desk: FlaskClient
+) -> None:
+    address = "/manage/alarms/acknowledge"
+    for fields in ({"kind": "lost", "until": "1"}, {"kind": "x"}, {}):
+        resident = manage.client(manage.resident)
+        assert post(resident, "/sessions", address, fields).status_code == 404
+    # The control: a manager is told that it cannot be read.
+    assert post(desk, "/sessions", address, {"kind": "x"}).status_code == 400
+
+
 def test_an_opening_by_a_cancelled_code_leads_to_its_reservation(manage: Manage, desk: FlaskClient) -> None:
     holder = "019aa000-0000-7000-8000-000000000001"
 
