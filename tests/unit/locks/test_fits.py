@@ -9,15 +9,25 @@ FIRST = 20_000 * DAY
 LATE = 900
 
 
-def every(step: int, lengths: tuple[int, ...], lanes: int, days: int = 20) -> dict[tuple[int, int], int]:
+def every(
+    step: int, lengths: tuple[int, ...], lanes: int, days: int = 20, *, first: int = FIRST
+) -> dict[tuple[int, int], int]:
     """A start every `step` granules on each lane."""
     mask = sum(1 << length for length in lengths)
-    starts = range(FIRST, FIRST + days * DAY, step)
+    starts = range(first, first + days * DAY, step)
     return {(granule, lane): mask for granule in starts for lane in range(lanes)}
 
 
 def test_an_hour_each_in_two_lanes_fits() -> None:
     require_holdable(every(2, (2, 4), 2), late=LATE)
+
+
+def test_what_fits_before_granules_have_seven_digits_fits_after() -> None:
+    for first in (FIRST, 20_830 * DAY, 20_900 * DAY):
+        require_holdable(every(2, (2, 4), 2, first=first), late=LATE)
+        with pytest.raises(TooRich, match="octets"):
+            require_holdable(every(2, (2,), 3, first=first), late=LATE)
+    assert FIRST < 1_000_000 < 20_900 * DAY
 
 
 def test_too_many_candidates_at_one_instant_are_named() -> None:
