@@ -19,6 +19,7 @@ from core.database import Database
 from core.ids import new_id
 from core.window import GRANULE_S, Window, granule_of, granule_start
 from locks import desired_state, grants
+from locks.codes import MAX_REV
 from locks.models import AccessPoint, CodeGroupLane, DesiredVersion, Grant, Lock
 from tests.bench import load
 from tests.bench.load import Answer
@@ -200,7 +201,7 @@ def fullest_state(town: BenchTown, lock_id: str) -> tuple[int, str]:
                 "granule": first + 2 * hour,
                 "length": 2,
                 "lane": lane,
-                "rev": 9,
+                "rev": MAX_REV,
                 "issued_at": town.now,
                 "lock_id": lock_id,
                 "granted_version": lock.desired_version,
