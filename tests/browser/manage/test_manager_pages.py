@@ -15,6 +15,7 @@ from tests.servers.browser import assert_axe_clean
 
 def assert_fits(page: Page) -> None:
     """Nothing makes the whole page scroll sideways."""
+    page.wait_for_load_state()
     excess = page.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth")
     assert excess <= 0, f"{page.url} is {excess} px too wide"
 
