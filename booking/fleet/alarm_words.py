@@ -61,7 +61,10 @@ WORDS: Mapping[AlarmKind, AlarmWords] = {
         "24時間以内の予約が電子錠に届いていない",
         "利用者には、別の日時・職員による解錠・全額返金を案内しました。解錠に行けるか調整してください。",
     ),
-    AlarmKind.REPROVISION_NEEDED: AlarmWords("再設定が必要です", "現地で電子錠の設定をやり直してください。"),
+    AlarmKind.REPROVISION_NEEDED: AlarmWords(
+        "電子錠の交換が必要です",
+        "同じ番号で開く扉の電子錠が盗まれました。この電子錠のページの「電子錠を交換する」から、新しい設定に替えてください。",
+    ),
     AlarmKind.VENDOR_REFUSED: AlarmWords(
         "メーカーのサービスが受け付けない", "そのメーカーの管理画面で、登録の状態を確かめてください。"
     ),

@@ -134,8 +134,9 @@ def _troubles(lock: LockLine, alarms: Sequence[AlarmKind], *, is_battery_low: bo
     """In the words of its alarms, also where the alarm itself is not raised yet."""
     if lock.state == LockState.PROVISIONED:
         yield STATES[lock.state][0]
-        return
     yield from (words_of(kind).title for kind in alarms)
+    if lock.state == LockState.PROVISIONED:
+        return
     if lock.is_lost:
         yield words_of(AlarmKind.LOST).title
     elif lock.is_late:
