@@ -1,7 +1,7 @@
 """The documents' pictures, taken anew by `python -m tests.browser.journey.pictures docs/pictures`.
 
 Find, month and heatmap show a sample town with two months of made-up reservations, on a clock that stands;
-the code page comes from a town of real processes, since only a lock makes it true.
+the code page and those about locks come from a town of real processes, since only a lock makes them true.
 """
 
 import sys
@@ -16,6 +16,8 @@ from playwright.sync_api import Browser, Page
 from werkzeug.serving import make_server
 
 from booking.app.factory import create_app
+from booking.demo.keypad import Keypads
+from booking.demo.ports import wait_until
 from booking.demo.resident import Resident
 from booking.demo.town import Town
 from booking.seed.run import seed
@@ -37,9 +39,11 @@ HEATMAP = (1280, 886)
 
 
 def take_pictures(browser: Browser, town: Town, folder: Path, *, scratch: Path) -> dict[str, str]:
-    """Write `find.png`, `month.png`, `code.png` and `heatmap.png`; the first heading of each page."""
+    """Write `find.png`, `month.png`, `code.png`, `heatmap.png`, `locks.png`, `lock.png`, `alarms.png` and
+    `shelter.png`; the first heading of each page.
+    """
     folder.mkdir(parents=True, exist_ok=True)
-    headings = {"code": _code(browser, town, folder)}
+    headings = {"code": _code(browser, town, folder), **_locks(browser, town, folder)}
     with sample_year(scratch) as url:
         with phone(browser) as context:
             page = context.new_page()
@@ -89,6 +93,36 @@ def _code(browser: Browser, town: Town, folder: Path) -> str:
         page.goto(f"{booked.address}/code")
         page.locator("#kept-offline").wait_for()
         return _taken(page, folder / "code.png")
+
+
+def _locks(browser: Browser, town: Town, folder: Path) -> dict[str, str]:
+    """What a manager sees after somebody has guessed at one door."""
+    doors = Keypads(town.at.doors_url)
+    lock = next(door["lock"] for door in doors.all() if door["name"].startswith("見本武道館"))
+    for guess in range(5):
+        doors.type(lock, f"1234567{guess}")
+    doors.sync(lock)
+    wide = browser.new_context(
+        viewport={"width": HEATMAP[0], "height": HEATMAP[1]}, locale="ja-JP", timezone_id="Asia/Tokyo"
+    )
+    page = wide.new_page()
+    _sign_in(page, town.at.web_url, "mihon-kanri@example.jp", town.sample_password)
+    wait_until(
+        lambda: "見本武道館" in page.goto(f"{town.at.web_url}/manage/alarms").text(),  # type: ignore[union-attr]
+        "the guesses raised no alarm",
+        at_most_s=30,
+        every_s=0.5,
+    )
+    headings = {"alarms": _taken(page, folder / "alarms.png")}
+    for name, path in (
+        ("locks", "/manage/locks"),
+        ("lock", f"/manage/locks/{lock}"),
+        ("shelter", "/manage/shelter"),
+    ):
+        page.goto(f"{town.at.web_url}{path}")
+        headings[name] = _taken(page, folder / f"{name}.png")
+    wide.close()
+    return headings
 
 
 def _heatmap(browser: Browser, url: str, folder: Path) -> str:

@@ -10,7 +10,9 @@ from booking.demo.town import Town
 from tests.browser.journey.pictures import HEATMAP, take_pictures
 from tests.servers.processes import ROOT
 
-SIZES = {"find": (780, 1688), "month": (780, 1688), "code": (780, 1688), "heatmap": HEATMAP}
+SIZES = {"find": (780, 1688), "month": (780, 1688), "code": (780, 1688), "heatmap": HEATMAP} | dict.fromkeys(
+    ("locks", "lock", "alarms", "shelter"), HEATMAP
+)
 AT_MOST_BYTES = 200_000
 
 
@@ -21,6 +23,10 @@ def test_pictures_show_the_pages_they_are_named_after(chromium: Browser, town: T
     assert headings["month"].startswith("体育館")
     assert headings["code"] == "暗証番号"
     assert headings["heatmap"].startswith("利用状況")
+    assert headings["locks"].startswith("電子錠")
+    assert headings["lock"] == "見本武道館 入口"
+    assert headings["alarms"].startswith("警報")
+    assert headings["shelter"] == "避難所"
     for name, size in SIZES.items():
         assert_fits(tmp_path / "pictures" / f"{name}.png", size)
 
