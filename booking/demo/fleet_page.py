@@ -101,7 +101,7 @@ def _charts(points: Sequence[Point], outages: Sequence[Span]) -> str:
             ],
         ),
         (
-            "連絡と警報",
+            "通信と警報",
             [
                 Line("遅れ", "#c74700", [counts.late for counts in servers]),
                 Line("途絶", "#a61b1b", [counts.lost for counts in servers], "6 4"),
