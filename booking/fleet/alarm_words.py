@@ -12,7 +12,7 @@ class AlarmWords:
     """One kind of alarm."""
 
     title: str
-    todo: str
+    next_step: str
 
 
 WORDS: Mapping[AlarmKind, AlarmWords] = {

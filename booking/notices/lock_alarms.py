@@ -181,7 +181,7 @@ def _owe_mails(
             template=KIND,
             params={
                 "title": words.title,
-                "todo": words.todo,
+                "next_step": words.next_step,
                 "count": len(alarms),
                 "first": full_name(alarms[0][0].access_point_id, alarms[0][1], facility_of),
                 "lines": "\n".join(lines),

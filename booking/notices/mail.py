@@ -43,7 +43,7 @@ TEMPLATES: Mapping[str, Template] = {
     "codes_changed": Template(),
     "door_unreached": Template(),
     "lock_alarm": Template(
-        frozenset({"title", "todo", "count", "first", "lines", "more"}), is_about_reservation=False
+        frozenset({"title", "next_step", "count", "first", "lines", "more"}), is_about_reservation=False
     ),
     "bulk": Template(frozenset({"subject", "body", "facility", "day"}), is_about_reservation=False),
 }
