@@ -51,6 +51,8 @@ async def _run(fleet: Fleet) -> None:
     turns: set[asyncio.Task[None]] = set()
     loop.add_signal_handler(signal.SIGUSR1, fleet.ask_all)
     loop.add_signal_handler(signal.SIGUSR2, lambda: turns.add(loop.create_task(fleet.ask_in_turn())))
+    # Whoever was told that it runs may read the numbers.
+    fleet.draw()
     sys.stdout.write(json.dumps({"locks": str(len(fleet.sleepers))}) + "\n")
     sys.stdout.flush()
     await fleet.run(stop)

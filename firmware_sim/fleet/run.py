@@ -47,7 +47,7 @@ class Fleet:
         """Until `stop`."""
         installing = asyncio.create_task(self._power_up_all())
         while not stop.is_set():
-            self._draw()
+            self.draw()
             self._street.look()
             try:
                 async with asyncio.timeout(PICTURE_S):
@@ -57,7 +57,7 @@ class Fleet:
         installing.cancel()
         for sleeper in self.sleepers:
             sleeper.stop()
-        self._draw()
+        self.draw()
 
     async def _power_up_all(self) -> None:
         count = len(self.sleepers)
@@ -99,7 +99,8 @@ class Fleet:
             **self.around.tally.as_json(),
         }
 
-    def _draw(self) -> None:
+    def draw(self) -> None:
+        """Write the picture; whoever reads the file finds the last one or this one, whole."""
         draft = self._picture.with_suffix(".draft")
         draft.write_text(json.dumps(self.picture()))
         draft.replace(self._picture)

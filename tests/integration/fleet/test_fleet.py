@@ -1,5 +1,6 @@
 """`kaiho fleet` as it runs: real broker, real gateway, two hundred sleepy locks, days in seconds."""
 
+import json
 import re
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -14,6 +15,8 @@ from booking.demo.fleet_town import FleetTown, NotFresh, Sample, Wanted
 from booking.demo.ports import wait_until
 from core.database import Database
 from locks.models import EventLoss, Lock, LockEvent
+from tests.servers.loopback import NeverCame
+from tests.servers.processes import Process, Processes
 
 LOCKS = 200
 SPEED = 10_800.0
@@ -134,6 +137,26 @@ def test_in_uncompressed_time_nobody_speaks(tmp_path: Path) -> None:
         now = wait(town, "three seconds more", lambda sample: sample.town_s > 3)
     assert now.simulator["contacts"] == 1
     assert now.server.locks == 1
+
+
+def test_whoever_was_told_that_the_locks_run_can_read_their_numbers(
+    processes: Processes, tmp_path: Path
+) -> None:
+    (tmp_path / "doors.json").write_text("[]")
+    said = r'^\{"locks": "0"\}$'
+    simulate(processes, tmp_path / "doors.json", tmp_path / "picture.json").wait_for_line(said)
+    assert json.loads((tmp_path / "picture.json").read_text())["locks"] == 0
+    # Where it cannot write them it does not say that it runs; said first, the line would be there.
+    nowhere = simulate(processes, tmp_path / "doors.json", tmp_path / "missing" / "picture.json")
+    with pytest.raises(NeverCame, match="FileNotFoundError"):
+        nowhere.wait_for_line(said)
+
+
+def simulate(processes: Processes, doors: Path, picture: Path) -> Process:
+    files = ("--locks", str(doors), "--picture", str(picture))
+    return processes.python(
+        "-m", "firmware_sim.fleet", *files, *("--start-ms", "0", "--origin", "0", "--speed", "1")
+    )
 
 
 def test_a_database_in_use_is_left_alone(tmp_path: Path) -> None:
