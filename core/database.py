@@ -16,6 +16,7 @@ from sqlalchemy import BigInteger, DateTime, Dialect, Engine, Integer, MetaData,
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.orm import DeclarativeBase, Session
+from sqlalchemy.pool import ConnectionPoolEntry
 from sqlalchemy.types import TypeDecorator
 
 from core.errors import ContractBroken, Unavailable
@@ -83,6 +84,8 @@ class Database:
         )
         # SQLite's busy handler is unfair (some writer waits seconds): writers of one process queue here.
         self._writers = threading.Lock()
+        self._is_over = False
+        event.listen(self.engine, "checkin", self._on_checkin)
 
     @contextmanager
     def transaction(self) -> Iterator[Session]:
@@ -117,8 +120,14 @@ class Database:
             yield session
 
     def dispose(self) -> None:
-        """Close every pooled connection."""
+        """Close every pooled connection, and each that a thread still uses once that gives it back."""
+        self._is_over = True
         self.engine.dispose()
+
+    def _on_checkin(self, _connection: Any, entry: ConnectionPoolEntry) -> None:
+        # SQLAlchemy keeps what comes back late in a pool that nobody has any more: it would stay open.
+        if self._is_over:
+            entry.close()
 
 
 class TryAgain(Unavailable):

@@ -1,9 +1,12 @@
 """Two kinds of transaction, on both databases, and what stands in shared rows."""
 
+import sqlite3
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
+import psycopg
 import pytest
 import sqlalchemy as sa
 
@@ -155,6 +158,42 @@ def test_nobody_waits_for_a_lock_without_an_end(database: Database) -> None:
     done.set()
     slow.join(20)
     assert lease_of(database) == ["slow"]
+
+
+def open_after_its_thread_came_late(database: Database, dispose: Callable[[], None]) -> bool:
+    """Whether a connection is still open that a thread gives back only after the end."""
+    inside, is_over = threading.Event(), threading.Event()
+    kept: list[Any] = []
+
+    def work() -> None:
+        with database.reading() as session:
+            kept.append(session.connection().connection.dbapi_connection)
+            inside.set()
+            is_over.wait(20)
+
+    late = threading.Thread(target=work)
+    late.start()
+    assert inside.wait(20)
+    dispose()
+    is_over.set()
+    late.join(20)
+    assert not late.is_alive()
+    try:
+        kept[0].execute("SELECT 1")
+    except (sqlite3.ProgrammingError, psycopg.OperationalError):
+        return False
+    kept[0].close()
+    return True
+
+
+def test_a_connection_given_back_after_the_end_is_closed(database: Database) -> None:
+    assert not open_after_its_thread_came_late(database, database.dispose)
+    assert lease_of(database) == []
+
+
+def test_the_pool_alone_would_leave_it_open(database: Database) -> None:
+    """The control: what SQLAlchemy's own dispose does, the server's process of the connection lives on."""
+    assert open_after_its_thread_came_late(database, database.engine.dispose)
 
 
 def test_retrying_gives_up_after_so_many_times() -> None:
