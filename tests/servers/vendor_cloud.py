@@ -13,9 +13,9 @@ from zoneinfo import ZoneInfo
 
 from flask import Flask, jsonify, request
 from flask.typing import ResponseReturnValue
-from werkzeug.serving import WSGIRequestHandler, make_server
+from werkzeug.serving import WSGIRequestHandler
 
-from tests.servers.loopback import LOOPBACK
+from tests.servers.serving import serving
 
 ZONE = ZoneInfo("Asia/Tokyo")
 CLIENT = {"client_id": "sample", "client_secret": "sample-secret-of-a-vendor"}
@@ -265,13 +265,5 @@ class _Silent(WSGIRequestHandler):
 def running_vendor_cloud() -> Iterator[VendorCloud]:
     """A cloud for as long as the block lasts."""
     cloud = VendorCloud()
-    server = make_server(LOOPBACK, 0, cloud.app(), threaded=True, request_handler=_Silent)
-    cloud.url = f"http://{LOOPBACK}:{server.server_port}"
-    thread = threading.Thread(target=server.serve_forever, name="vendor-cloud", daemon=True)
-    thread.start()
-    try:
+    with serving(cloud.app(), handler=_Silent) as cloud.url:
         yield cloud
-    finally:
-        server.shutdown()
-        thread.join(5)
-        server.server_close()

@@ -6,14 +6,12 @@ the code page and those about locks come from a town of real processes, since on
 
 import sys
 import tempfile
-import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, date, datetime
 from pathlib import Path
 
 from playwright.sync_api import Browser, Page
-from werkzeug.serving import make_server
 
 from booking.app.factory import create_app
 from booking.demo.keypad import Keypads
@@ -28,7 +26,7 @@ from tests.browser.journey.windows import hours_ahead
 from tests.integration.manage.conftest import services_over
 from tests.integration.manage.town import StoppedClock
 from tests.servers.browser import phone, running_chromium
-from tests.servers.loopback import LOOPBACK
+from tests.servers.serving import serving
 
 MONTH = date(2026, 10, 1)
 NOW = datetime(2026, 10, 31, 13, 0, tzinfo=UTC)
@@ -68,15 +66,10 @@ def sample_year(scratch: Path) -> Iterator[str]:
         plant_year(
             session, municipality_id=town, first=MONTH, days=_DAYS, reservations=_RESERVATIONS, now=NOW
         )
-    server = make_server(LOOPBACK, 0, create_app(services), threaded=True)
-    thread = threading.Thread(target=server.serve_forever, daemon=True)
-    thread.start()
     try:
-        yield f"http://{LOOPBACK}:{server.server_port}"
+        with serving(create_app(services)) as url:
+            yield url
     finally:
-        server.shutdown()
-        thread.join(10)
-        server.server_close()
         database.dispose()
 
 

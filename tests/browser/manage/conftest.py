@@ -1,13 +1,11 @@
 """The manager's pages in Chromium, over a town with a lock and a full evening."""
 
-import threading
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import date, timedelta
 
 import pytest
 from playwright.sync_api import Browser, Page
-from werkzeug.serving import make_server
 
 from booking.app.factory import create_app
 from booking.people.models import Role
@@ -19,7 +17,7 @@ from locks.models import AccessPoint, CodeGroup, Lock, LockEvent, LockState, Qua
 from tests.integration.manage.conftest import services_over
 from tests.integration.manage.town import NOW, TODAY, StoppedClock, Town, at, window
 from tests.servers.browser import watched_page
-from tests.servers.loopback import LOOPBACK
+from tests.servers.serving import serving
 
 PASSWORD = "見本のパスワード2026"
 DESK = {"width": 1280, "height": 900}
@@ -43,13 +41,8 @@ def office(sqlite_database_url: str) -> Iterator[Office]:
         _fill(Town(session).found())
     clock = StoppedClock()
     app = create_app(services_over(database, clock))
-    server = make_server(LOOPBACK, 0, app, threaded=True)
-    thread = threading.Thread(target=server.serve_forever, daemon=True)
-    thread.start()
-    yield Office(f"http://{LOOPBACK}:{server.server_port}", database, clock)
-    server.shutdown()
-    thread.join(10)
-    server.server_close()
+    with serving(app) as url:
+        yield Office(url, database, clock)
     database.dispose()
 
 

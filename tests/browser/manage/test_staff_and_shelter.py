@@ -1,13 +1,11 @@
 """Staff codes, doors held open and shelters in the browser, wide and narrow: used, and open to everybody."""
 
 import re
-import threading
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 
 import pytest
 from playwright.sync_api import Browser, Page, expect
-from werkzeug.serving import make_server
 
 from booking.app.factory import create_app
 from booking.people.models import Role
@@ -20,7 +18,7 @@ from tests.browser.manage.test_manager_pages import assert_fits
 from tests.integration.manage.conftest import services_over
 from tests.integration.manage.town import NOW, TODAY, StoppedClock, Town, window
 from tests.servers.browser import assert_axe_clean, watched_page
-from tests.servers.loopback import LOOPBACK
+from tests.servers.serving import serving
 
 SignIn = Callable[[str, str], Page]
 LONG = "とても長い名前の見本市立第二中学校夜間開放用体育館兼避難所 北側通用口キーボックス"
@@ -46,13 +44,8 @@ def base(sqlite_database_url: str) -> Iterator[str]:
         add_lock(session, services.keyring, access_point_id=1, now=NOW)
         group = town.group("見本団体01", caretaker)
         town.reservation(places[0].full, window(TODAY, 19, 21), account=caretaker, group=group)
-    server = make_server(LOOPBACK, 0, create_app(services), threaded=True)
-    thread = threading.Thread(target=server.serve_forever, daemon=True)
-    thread.start()
-    yield f"http://{LOOPBACK}:{server.server_port}"
-    server.shutdown()
-    thread.join(10)
-    server.server_close()
+    with serving(create_app(services)) as url:
+        yield url
     database.dispose()
 
 

@@ -1,16 +1,15 @@
 """The site of the page tests behind a real socket, so that a browser can open it."""
 
-import threading
 from collections.abc import Iterator
 from dataclasses import dataclass
 
 import pytest
-from werkzeug.serving import make_server
 
 from booking.people.models import Account
 from booking.people.passwords import hash_password
 from core.database import Database
 from tests.integration.pages.conftest import Site, build_site
+from tests.servers.serving import serving
 
 MAIL, PASSWORD = "mihon@example.jp", "kaihou-no-hi"
 
@@ -30,11 +29,6 @@ def served(sqlite_database_url: str) -> Iterator[Served]:
     site = build_site(database, card_page="http://127.0.0.1:1")
     with database.transaction() as session:
         session.get_one(Account, site.town.resident).password_hash = hash_password(PASSWORD)
-    server = make_server("127.0.0.1", 0, site.app, threaded=True)
-    thread = threading.Thread(target=server.serve_forever, daemon=True)
-    thread.start()
-    yield Served(f"http://127.0.0.1:{server.server_port}", site)
-    server.shutdown()
-    thread.join(10)
-    server.server_close()
+    with serving(site.app) as url:
+        yield Served(url, site)
     database.dispose()

@@ -1,15 +1,14 @@
 """A visitor sends what a browser would send: by the form's own method, every field as the page shows it."""
 
-import threading
 from collections.abc import Iterator
 
 import pytest
 from flask import Flask, redirect, request
 from flask.typing import ResponseReturnValue
-from werkzeug.serving import make_server
 
 from booking.demo.visitor import Visitor
 from core.errors import ContractBroken
+from tests.servers.serving import serving
 
 PAGE = """<!doctype html><title>x</title><style>p { color: red }</style><script>var code = 1;</script>
 <a href="/a">体育館 <b>全面</b></a><a href="/b">体育館 半面A</a><br>
@@ -46,13 +45,8 @@ def visitor() -> Iterator[Visitor]:
         said = [f"<p data-{name}='{value}'></p>" for name, value in request.args.items()]
         return "".join(said) + f"<p data-cookie='{request.cookies.get('seen')}'></p>", 202
 
-    server = make_server("127.0.0.1", 0, app)
-    thread = threading.Thread(target=server.serve_forever)
-    thread.start()
-    yield Visitor(f"http://127.0.0.1:{server.server_port}")
-    server.shutdown()
-    thread.join()
-    server.server_close()
+    with serving(app) as url:
+        yield Visitor(url)
 
 
 def test_a_form_sends_what_it_shows_and_what_was_changed(visitor: Visitor) -> None:

@@ -1,16 +1,13 @@
 """A simulated lock that speaks HTTPS to the real endpoint of the server, on both databases."""
 
 import json
-import threading
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
 import sqlalchemy as sa
 from flask import Flask, Response
-from werkzeug.serving import make_server
 
 from core.database import Database
 from firmware_sim.clock import DriftingClock
@@ -29,6 +26,7 @@ from tests.integration.firmware_sim.test_tls import LATER, certificate
 from tests.integration.locks.conftest import LEFT, School
 from tests.servers.loopback import eventually
 from tests.servers.processes import Processes
+from tests.servers.serving import serving
 
 
 @pytest.fixture
@@ -39,20 +37,6 @@ def school(database_url: str) -> Iterator[School]:
     school.clock.at = datetime.fromtimestamp(unix_ms() / 1000, UTC)
     yield school
     database.dispose()
-
-
-@contextmanager
-def serving(app: Flask, tls: tuple[str, str] | None = None) -> Iterator[str]:
-    """The app on a free port for as long as the block lasts."""
-    server = make_server("127.0.0.1", 0, app, threaded=True, ssl_context=tls)
-    thread = threading.Thread(target=server.serve_forever)
-    thread.start()
-    try:
-        yield f"http{'s' if tls else ''}://127.0.0.1:{server.server_port}"
-    finally:
-        server.shutdown()
-        thread.join()
-        server.server_close()
 
 
 def endpoint(school: School) -> Flask:
@@ -115,7 +99,7 @@ def test_over_tls_a_lock_takes_its_version_opens_and_has_its_events_stored(
     window = school.slot(hours=2)
     school.issue(window)
     pem = str(tmp_path / "server.pem")
-    with serving(endpoint(school), (pem, pem)) as url:
+    with serving(endpoint(school), tls=(pem, pem)) as url:
         hung = Hung(tmp_path / "flash", provision_of(fitted, tmp_path / "ca.pem"), url)
         hung.until(lambda: hung.door.state.desired.version and not hung.door.state.contact, "a version")
         state = hung.door.state
@@ -203,7 +187,7 @@ def test_a_server_with_a_foreign_certificate_hears_nothing(school: School, tmp_p
     certificate(tmp_path, "server", "other", "127.0.0.1", LATER)
     fitted = school.fit().fitted
     pem = str(tmp_path / "server.pem")
-    with serving(endpoint(school), (pem, pem)) as url:
+    with serving(endpoint(school), tls=(pem, pem)) as url:
         hung = Hung(tmp_path / "flash", provision_of(fitted, tmp_path / "ca.pem"), url)
         hung.until(lambda: hung.door.state.contact is None, "the refused contact")
         assert school.one(sa.select(Lock.last_n)) == 0

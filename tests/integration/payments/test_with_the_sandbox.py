@@ -1,6 +1,5 @@
 """The whole of payments against the sandbox as its own process, its signed messages included."""
 
-import threading
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -10,7 +9,6 @@ from uuid import UUID
 import pytest
 import requests
 from flask import Flask
-from werkzeug.serving import make_server
 
 from core.clock import SystemClock
 from core.database import Database
@@ -21,6 +19,7 @@ from payments.states import PaymentState
 from payments.stripe_port import StripePort
 from tests.integration.payments.conftest import TOWN, Notes
 from tests.servers.loopback import eventually, free_port
+from tests.servers.serving import serving
 from tests.servers.stripe_sandbox import SECRET_KEY, WEBHOOK_SECRET, StripeSandbox
 
 GOOD, DECLINED, ASKS_3DS, REFUND_PENDS = (
@@ -132,13 +131,8 @@ def shop(database: Database, start_sandbox: Callable[..., StripeSandbox]) -> Ite
     app = Flask(__name__)
     _, stripe, callbacks, _ = made.outside
     app.register_blueprint(webhook.blueprint(database, stripe, callbacks, clock, [WEBHOOK_SECRET]))
-    server = make_server("127.0.0.1", port, app, threaded=True)
-    thread = threading.Thread(target=server.serve_forever)
-    thread.start()
-    yield made
-    server.shutdown()
-    thread.join()
-    server.server_close()
+    with serving(app, port=port):
+        yield made
 
 
 def test_paid_is_settled_by_the_signed_message_within_two_seconds(shop: Shop, reservation: UUID) -> None:
