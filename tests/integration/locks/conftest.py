@@ -121,7 +121,8 @@ class School:
 
     def slot(self, hours: float = 2, length: int = 4) -> Window:
         """A window that starts on the offered grid, at least `hours` from now."""
-        first = granule_of(self.now + timedelta(hours=hours))
+        # The last of the half hour: what has begun already is not at least `hours` away.
+        first = granule_of(self.now + timedelta(hours=hours, minutes=30, microseconds=-1))
         return Window.of_granules(first + -first % 4, length)
 
     def issue(
