@@ -24,7 +24,7 @@ def free_port() -> int:
         return int(probe.getsockname()[1])
 
 
-def eventually(condition: Callable[[], T], *, within_s: float = 10.0, what: str = "the condition") -> T:
+def eventually(condition: Callable[[], T], *, within_s: float = 30.0, what: str = "the condition") -> T:
     """The first truthy answer of `condition`, asked every 20 ms; for things other processes do.
 
     Raises:

@@ -23,7 +23,7 @@ class SmtpSink:
         self.recipients: list[list[str]] = []
         self.refuse_next = 0
 
-    def wait_for(self, count: int, *, within_s: float = 10.0) -> list[EmailMessage]:
+    def wait_for(self, count: int, *, within_s: float = 30.0) -> list[EmailMessage]:
         """The messages, once there are at least `count`."""
         eventually(lambda: len(self.messages) >= count, within_s=within_s, what=f"mail number {count}")
         return list(self.messages)

@@ -60,7 +60,7 @@ class Process:
         """Whether it has not ended yet."""
         return self._popen.poll() is None
 
-    def wait_for_line(self, pattern: str, *, within_s: float = 20.0) -> re.Match[str]:
+    def wait_for_line(self, pattern: str, *, within_s: float = 60.0) -> re.Match[str]:
         """The first line that matches a regular expression, from its start on.
 
         Raises:

@@ -106,7 +106,7 @@ class Talker:
         """Publish and wait until the broker has answered."""
         self.client.publish(topic, payload, qos=1, retain=retain).wait_for_publish(5)
 
-    def hear(self, *, within_s: float = 5) -> tuple[str, bytes]:
+    def hear(self, *, within_s: float = 20) -> tuple[str, bytes]:
         """The next message."""
         return self.heard.get(timeout=within_s)
 

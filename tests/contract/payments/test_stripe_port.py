@@ -288,7 +288,7 @@ def test_the_key_tells_whether_money_is_real(key: str, *, is_live: bool) -> None
 def test_metadata_holds_ids_and_nothing_of_the_payer(shared_sandbox: StripeSandbox) -> None:
     order = _order()
     made = StripePort(shared_sandbox.secret_key, shared_sandbox.url).create_session(order, key=_key())
-    state = requests.get(f"{shared_sandbox.url}/_sandbox/state", timeout=5).json()
+    state = requests.get(f"{shared_sandbox.url}/_sandbox/state", timeout=20).json()
     (session,) = [one for one in state["objects"]["checkout.session"] if one["id"] == made.id]
     assert session["metadata"] == {
         "payment_id": str(order.payment_id),

@@ -49,7 +49,7 @@ def test_expire_and_pay_at_the_same_moment_have_exactly_one_winner(merchant: Mer
         expired: list[bool] = []
 
         def expire(session_id: str, together: threading.Barrier, expired: list[bool]) -> None:
-            together.wait(5)
+            together.wait(20)
             try:
                 merchant.client.v1.checkout.sessions.expire(session_id)
                 expired.append(True)
@@ -58,7 +58,7 @@ def test_expire_and_pay_at_the_same_moment_have_exactly_one_winner(merchant: Mer
 
         thread = threading.Thread(target=expire, args=(session.id, together, expired))
         thread.start()
-        together.wait(5)
+        together.wait(20)
         paid = pay(session, GOOD).status_code == 303
         thread.join(10)
         status = merchant.client.v1.checkout.sessions.retrieve(session.id).status

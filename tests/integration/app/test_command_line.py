@@ -258,7 +258,7 @@ def test_the_pages_are_served_over_a_file_of_settings(
     def answered() -> bytes:
         assert web.is_running(), web.output
         try:
-            with socket.create_connection(("127.0.0.1", port), timeout=2) as client:
+            with socket.create_connection(("127.0.0.1", port), timeout=20) as client:
                 client.sendall(b"GET /healthz HTTP/1.0\r\nHost: 127.0.0.1\r\n\r\n")
                 return client.recv(64)
         except OSError:

@@ -51,7 +51,7 @@ class Gateway:
         with self._guard:
             jws = server.publish(self.now(), **changes)
             topic = f"kaiho/v1/locks/{server.lock}/down/desired"
-            self._client.publish(topic, jws, qos=1, retain=True).wait_for_publish(5)
+            self._client.publish(topic, jws, qos=1, retain=True).wait_for_publish(20)
 
     def _on_hello(self, client: paho.Client, userdata: object, message: paho.MQTTMessage) -> None:
         server = self.servers[message.topic.split("/")[3]]
@@ -73,7 +73,7 @@ class Simulator:
         self.base = base
 
     def get(self, lock: str) -> dict[str, Any]:
-        answer = requests.get(f"{self.base}doors/{lock}", timeout=5)
+        answer = requests.get(f"{self.base}doors/{lock}", timeout=20)
         answer.raise_for_status()
         seen: dict[str, Any] = answer.json()
         return seen

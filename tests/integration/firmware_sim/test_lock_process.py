@@ -86,7 +86,8 @@ def test_with_the_radio_down_a_sellable_code_opens_at_once(
     began = time.monotonic()
     answer = simulator.enter(LOCK, server.code(*window))
     assert (answer["outcome"], answer["opened"], answer["offline"]) == ("derived", True, True)
-    assert time.monotonic() - began < 1
+    # It did not wait for the server: that alone would take four seconds.
+    assert time.monotonic() - began < 3
     simulator.post(LOCK, "network", up=True)
     simulator.post(LOCK, "sync")
     opening = eventually(
@@ -178,7 +179,7 @@ def test_doors_added_while_it_runs_join(
     second = install("ffeeddccbbaa9988", "二番")
     gateway.publish(second)
     eventually(lambda: second.hellos, what="the second door's hello")
-    listed = requests.get(f"{simulator.base}doors", timeout=5).json()["doors"]
+    listed = requests.get(f"{simulator.base}doors", timeout=20).json()["doors"]
     assert {door["lock"] for door in listed} == {LOCK, "ffeeddccbbaa9988"}
     doors_file.write_text("{ torn")
     eventually(lambda: "doors_file.refused" in simulator.process.output, what="a refusal in the log")
@@ -206,8 +207,8 @@ def test_typed_codes_stand_in_no_log_and_sigterm_ends_it_cleanly(
     assert simulator.enter(LOCK, code)["opened"]
     simulator.enter(LOCK, "27182818")
     for digit in "31415926":
-        assert requests.post(f"{simulator.base}doors/{LOCK}/press", json={"key": digit}, timeout=5).ok
-    pages = requests.get(f"{simulator.base}keypad/{LOCK}", timeout=5).text + json.dumps(simulator.get(LOCK))
+        assert requests.post(f"{simulator.base}doors/{LOCK}/press", json={"key": digit}, timeout=20).ok
+    pages = requests.get(f"{simulator.base}keypad/{LOCK}", timeout=20).text + json.dumps(simulator.get(LOCK))
     assert simulator.process.stop() == 0
     kept = "".join(file.read_text(errors="replace") for file in (tmp_path / "flash").iterdir())
     for typed in (code, "27182818", "31415926"):
@@ -235,9 +236,9 @@ def test_a_malformed_request_is_a_400_and_does_nothing(
 ) -> None:
     install(LOCK)
     running = simulate()
-    answer = requests.post(f"{running.base}doors/{LOCK}/{what}", json=body, timeout=5)
+    answer = requests.post(f"{running.base}doors/{LOCK}/{what}", json=body, timeout=20)
     assert answer.status_code == 400
-    assert requests.post(f"{running.base}doors/nobody/sync", json={}, timeout=5).status_code == 404
+    assert requests.post(f"{running.base}doors/nobody/sync", json={}, timeout=20).status_code == 404
 
 
 def test_forty_doors_run_on_little_of_one_processor(
@@ -259,7 +260,7 @@ def test_forty_doors_run_on_little_of_one_processor(
 
 
 def _doors(running: Simulator) -> list[dict[str, Any]]:
-    doors: list[dict[str, Any]] = requests.get(f"{running.base}doors", timeout=5).json()["doors"]
+    doors: list[dict[str, Any]] = requests.get(f"{running.base}doors", timeout=20).json()["doors"]
     return doors
 
 

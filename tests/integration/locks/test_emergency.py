@@ -155,7 +155,7 @@ def test_every_group_has_one_however_often_and_by_however_many_it_is_ensured(sch
     issued: list[int] = []
 
     def run() -> None:
-        began.wait(5)
+        began.wait(20)
         issued.append(retrying(once))
 
     threads = [threading.Thread(target=run) for _ in range(2)]

@@ -135,7 +135,7 @@ def test_an_order_arrives_before_the_welcome_and_is_not_retained(
             )
         clock = int(SystemClock().now().timestamp() * 1000)
         lock.say(door.hello(clock=clock, clock_quality="synced"))
-        door.take_welcome(lock.welcomes.get(timeout=6))
+        door.take_welcome(lock.welcomes.get(timeout=20))
         topic = f"kaiho/v1/locks/{door.id}/down/command"
         assert lock.others == [topic]
     assert school.one(sa.select(LockCommand)).sent_at is not None

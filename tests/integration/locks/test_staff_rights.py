@@ -263,7 +263,7 @@ def test_the_same_right_given_at_once_by_one_hand_is_one(school: School) -> None
         return give(school, person=UUID(int=5))
 
     def run() -> None:
-        began.wait(5)
+        began.wait(20)
         made.append(retrying(once))
 
     threads = [threading.Thread(target=run) for _ in range(2)]

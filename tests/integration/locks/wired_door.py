@@ -27,13 +27,13 @@ class WiredDoor:
     def say(self, message: bytes, *, topic: str | None = None) -> None:
         """Publish, by default on the lock's own hello topic."""
         sent = self.client.publish(topic or f"kaiho/v1/locks/{self.door.id}/up/hello", message, qos=1)
-        sent.wait_for_publish(5)
+        sent.wait_for_publish(20)
 
     def contact(self, **changes: Any) -> dict[str, Any]:
         """Say hello and take what comes, until the version named by the welcome is held."""
         for _ in range(10):
             self.say(self.door.hello(**changes))
-            welcome = self.door.take_welcome(self.welcomes.get(timeout=6))
+            welcome = self.door.take_welcome(self.welcomes.get(timeout=20))
             self.take_desireds()
             if self.door.applied == welcome["version"]:
                 return welcome

@@ -160,7 +160,7 @@ def test_of_two_who_approve_at_once_one_does(manage: Manage, desk: FlaskClient, 
                 shelter.approve(session, actor=actor, opening_id=UUID(int=7), now=manage.clock.now())
                 return "opened"
 
-        began.wait(5)
+        began.wait(20)
         try:
             outcomes.append(retrying(once))
         except shelter.DecidedAlready:

@@ -11,7 +11,7 @@ from tests.servers.processes import Processes
 def told_by(port: int) -> str:
     """The metrics at a port, or nothing while nobody listens."""
     try:
-        with urlopen(f"http://127.0.0.1:{port}/metrics", timeout=5) as answer:
+        with urlopen(f"http://127.0.0.1:{port}/metrics", timeout=20) as answer:
             return str(answer.read().decode())
     except OSError:
         return ""
