@@ -4,8 +4,13 @@ from typing import Any, Literal
 
 from alembic import context
 
+from booking.fees import models as fees
+from booking.fees import relief_models as relief
+from booking.papers import models as papers
 from booking.people import models as people
 from booking.places import models as places
+from booking.refunding import models as refunding
+from booking.refunding import policy_models as policies
 from booking.reservations import models as reservations
 from booking.shelter import models as shelter
 from core import audit, lease, owed
@@ -15,11 +20,19 @@ from locks.alarms import models as alarms
 from locks.modes import models as modes
 from locks.staff import models as staff
 from locks.vendors import models as vendors
+from payments import book_models as books
+from payments import case_models as cases
+from payments import invoice_models as invoices
 from payments import models as payments
 
 TABLES_OF = (
     people,
     places,
+    fees,
+    relief,
+    policies,
+    refunding,
+    papers,
     reservations,
     shelter,
     locks,
@@ -28,6 +41,9 @@ TABLES_OF = (
     staff,
     vendors,
     payments,
+    cases,
+    books,
+    invoices,
     audit,
     lease,
     owed,

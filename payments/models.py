@@ -18,6 +18,7 @@ class Payment(Base):
         sa.CheckConstraint(
             "state NOT IN ('opening', 'open', 'closing') OR next_due_at IS NOT NULL", name="unfinished_is_due"
         ),
+        sa.CheckConstraint("state <> 'processing' OR next_due_at IS NOT NULL", name="processing_is_due"),
         sa.Index(
             "ix_payment_due",
             "next_due_at",
@@ -56,6 +57,16 @@ class Payment(Base):
     attempts: Mapped[int] = mapped_column(default=0)
     """Calls about it that failed in a row; spreads the next ones."""
     last_error: Mapped[str | None] = mapped_column(sa.String(200))
+    method: Mapped[str] = mapped_column(sa.String(16), server_default="stripe")
+    """How it is paid: a `payments.states.Method`. Only `stripe` ever has a session."""
+    offered_methods: Mapped[list[str]] = mapped_column(sa.JSON, server_default='["card"]')
+    """What the hosted page offers, as sent: the same in every repeat of one round."""
+    funds_due_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    """Processing: until when Stripe waits for money that comes later (konbini), its own deadline."""
+    slip_number: Mapped[int | None]
+    """納付書番号, without gaps per municipality; a slip only."""
+    received_by: Mapped[str | None] = mapped_column(sa.String(64))
+    """Who took the cash or booked the slip: an account's id."""
     captured_amount: Mapped[int | None]
     """What Stripe captured, in the smallest unit of `captured_currency`."""
     captured_currency: Mapped[str | None] = mapped_column(sa.String(3))
@@ -125,6 +136,10 @@ class Refund(Base):
     sent_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
     """When this round's call was first on its way; Stripe forgets keys after 24 hours."""
     stripe_refund_id: Mapped[str | None] = mapped_column(sa.String(255), unique=True)
+    method: Mapped[str] = mapped_column(sa.String(16), server_default="stripe")
+    """How it goes back, a `payments.states.Method`; what was not paid through Stripe is paid out by hand."""
+    paid_out_by: Mapped[str | None] = mapped_column(sa.String(64))
+    """Who paid it out by hand: an account's id."""
     attempts: Mapped[int] = mapped_column(default=0)
     last_error: Mapped[str | None] = mapped_column(sa.String(200))
 
@@ -164,3 +179,8 @@ class WebhookEvent(Base):
     result: Mapped[str] = mapped_column(sa.String(32))
     payment_id: Mapped[UUID | None]
     refund_id: Mapped[UUID | None]
+    intent_id: Mapped[str | None] = mapped_column(sa.String(255))
+    """The PaymentIntent it named: what a parked message is looked up by."""
+    next_due_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    """A parked message about something we do not know (yet): when it is looked at again."""
+    attempts: Mapped[int] = mapped_column(server_default="0", default=0)

@@ -6,13 +6,27 @@ from enum import StrEnum
 from core.errors import ContractBroken
 
 
+class Method(StrEnum):
+    """How money comes and goes."""
+
+    STRIPE = "stripe"
+    CASH = "cash"
+    """現金, at the counter."""
+    SLIP = "slip"
+    """納付書, at a bank or the counter."""
+    INVOICE = "invoice"
+    """後納: part of a monthly invoice."""
+
+
 class PaymentState(StrEnum):
-    """One attempt to pay, as a Checkout Session at Stripe."""
+    """One attempt to pay: a Checkout Session at Stripe, cash, or a slip."""
 
     OPENING = "opening"
     """Intended; whether Stripe has a session for it is not known yet."""
     OPEN = "open"
-    """Stripe has a session that can be paid."""
+    """Stripe has a session that can be paid, or a slip is out."""
+    PROCESSING = "processing"
+    """The payer is done and the money comes later (konbini): claims are kept until Stripe's own deadline."""
     CLOSING = "closing"
     """Out of time or given up; Stripe has not yet said that it cannot be paid any more."""
     SETTLED = "settled"

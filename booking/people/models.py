@@ -78,6 +78,12 @@ class Group(Base):
     """First fiscal year of the approval; None: not approved yet."""
     approved_until_year: Mapped[int | None]
     """Last fiscal year of the approval."""
+    is_out_of_town: Mapped[bool] = mapped_column(server_default=sa.false(), default=False)
+    """市外: too few of its members live, work or learn in the municipality; its fees have a factor."""
+    is_commercial: Mapped[bool] = mapped_column(server_default=sa.false(), default=False)
+    """営利: it takes money of those who come; its fees have a factor."""
+    is_postpaid: Mapped[bool] = mapped_column(server_default=sa.false(), default=False)
+    """後納: approved to pay by monthly invoice."""
 
 
 class Member(Base):

@@ -1,6 +1,7 @@
 """The whole configuration of a municipality, kept per process and never older than the transaction that asks.
 
-`municipality.catalogue_version` rises in the same transaction as any change of a table in `places/models.py`.
+`municipality.catalogue_version` rises in the same transaction as any change of a table in `places/models.py`,
+`fees/models.py` or `refunding/policy_models.py`.
 Whoever reads the version in its own transaction may therefore use a catalogue kept under that version.
 """
 
@@ -14,6 +15,7 @@ from sqlalchemy import event
 from sqlalchemy.orm import Session
 from sqlalchemy.pool import Pool
 
+from booking.fees import models as fees
 from booking.places import lock_marks, models
 from booking.places.entries import (
     BandRow,
@@ -27,6 +29,7 @@ from booking.places.entries import (
     SpaceEntry,
 )
 from booking.places.models import DayKind, Municipality, SpaceKind
+from booking.refunding import policy_models as policies
 from core.errors import NotThere
 
 __all__ = ["Catalogue", "bump", "catalogue"]
@@ -35,6 +38,8 @@ _kept: WeakKeyDictionary[Pool, dict[int, Catalogue]] = WeakKeyDictionary()
 """The newest catalogue per database and municipality. Replaced whole, so threads need no lock."""
 
 _CHANGED = "catalogue_changed"
+_PARTS = frozenset({models.__name__, fees.__name__, policies.__name__})
+"""Modules whose tables make up the catalogue."""
 
 
 def catalogue(session: Session, municipality_id: int, *, version: int | None = None) -> Catalogue:
@@ -80,7 +85,7 @@ def _bump_when_changed(session: Session, _context: Any, _instances: Any) -> None
     touched = [
         entry
         for entry in (*session.new, *session.dirty, *session.deleted)
-        if type(entry).__module__ == models.__name__
+        if type(entry).__module__ in _PARTS
         and (entry in session.deleted or entry in session.new or session.is_modified(entry))
     ]
     if not touched:
@@ -111,12 +116,14 @@ def _load(session: Session, municipality_id: int, version: int) -> Catalogue:
     spaces = _spaces(session, municipality_id)
     offerings = _offerings(session, municipality_id, spaces)
     facilities = _facilities(session, municipality_id, spaces, offerings.values())
-    fees: dict[tuple[str, str], list[FeeRateEntry]] = defaultdict(list)
-    for fee in _rows(session, models.FeeRate, municipality_id, models.FeeRate.item, models.FeeRate.id):
-        fees[(fee.space_kind, fee.size)].append(
+    rates: dict[tuple[str, str], list[FeeRateEntry]] = defaultdict(list)
+    for fee in _rows(session, fees.FeeRate, municipality_id, fees.FeeRate.item, fees.FeeRate.id):
+        rates[(fee.space_kind, fee.size)].append(
             FeeRateEntry(fee.item, fee.yen_per_hour, fee.from_minute, fee.valid_from)
         )
-    relief = _rows(session, models.ReliefRule, municipality_id, models.ReliefRule.category)
+    relief = _rows(
+        session, fees.ReliefRate, municipality_id, fees.ReliefRate.category, fees.ReliefRate.valid_from
+    )
     days = _rows(session, models.CalendarDay, municipality_id, models.CalendarDay.day)
     return Catalogue(
         municipality_id=municipality_id,
@@ -129,7 +136,7 @@ def _load(session: Session, municipality_id: int, version: int) -> Catalogue:
         offerings=offerings,
         band_rows=_band_rows(session, municipality_id),
         calendar={row.day: (DayKind(row.kind), row.name) for row in days},
-        fee_rates={key: tuple(rates) for key, rates in fees.items()},
+        fee_rates={key: tuple(listed) for key, listed in rates.items()},
         relief_percent={(row.category, row.item): row.percent for row in relief},
     )
 

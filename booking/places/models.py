@@ -51,6 +51,15 @@ class Municipality(Base):
     max_holds_per_group: Mapped[int] = mapped_column(default=10)
     free_cancel_until_s: Mapped[int] = mapped_column(default=86400)
     """Cancelled this long before the start or earlier: full refund; later: none. Frozen as sold."""
+    refund_alone_up_to_yen: Mapped[int] = mapped_column(server_default="10000", default=10000)
+    """A batch of refunds above it needs a second person."""
+    slip_pay_for_s: Mapped[int] = mapped_column(server_default="259200", default=259200)
+    """納付書: how long a slip may be paid, never past a day before the start."""
+    delayed_methods: Mapped[list[str]] = mapped_column(sa.JSON, server_default="[]", default=list)
+    """Ways to pay whose money comes later (konbini), offered where the start is far enough."""
+    delayed_pays_within_s: Mapped[int] = mapped_column(server_default="259200", default=259200)
+    """How long Stripe waits for such money; offered only where that ends a day before the start."""
+    invoice_pays_within_days: Mapped[int] = mapped_column(server_default="30", default=30)
     reveal_before_start_s: Mapped[int] = mapped_column(default=10800)
     reveal_after_end_s: Mapped[int] = mapped_column(default=86400)
 
@@ -183,34 +192,6 @@ class TimeBand(Base):
     valid_from: Mapped[date] = mapped_column(sa.Date)
     valid_until: Mapped[date | None] = mapped_column(sa.Date)
     """First day on which it no longer counts."""
-
-
-class FeeRate(Base):
-    """使用料: yen an hour for a kind of space and size, from a day on."""
-
-    __tablename__ = "fee_rate"
-
-    id: Mapped[int] = mapped_column(primary_key=True)
-    municipality_id: Mapped[int] = mapped_column(sa.ForeignKey("municipality.id"), index=True)
-    space_kind: Mapped[str] = mapped_column(sa.String(24))
-    size: Mapped[str] = mapped_column(sa.String(8))
-    item: Mapped[str] = mapped_column(sa.String(16))
-    """base | lighting"""
-    yen_per_hour: Mapped[int]
-    from_minute: Mapped[int] = mapped_column(default=0)
-    """Charged for bands that start at or after this minute of the day (lighting: 17:00 = 1020)."""
-    valid_from: Mapped[date] = mapped_column(sa.Date)
-
-
-class ReliefRule(Base):
-    """減免: percentage off an item for a group category."""
-
-    __tablename__ = "relief_rule"
-
-    municipality_id: Mapped[int] = mapped_column(sa.ForeignKey("municipality.id"), primary_key=True)
-    category: Mapped[str] = mapped_column(sa.String(16), primary_key=True)
-    item: Mapped[str] = mapped_column(sa.String(16), primary_key=True)
-    percent: Mapped[int]
 
 
 class Closure(Base):

@@ -30,6 +30,7 @@ from core.ids import new_id
 from core.window import Window
 from locks import grants
 from locks.errors import NotSellable
+from payments.states import Method
 
 DECIDED_WITHIN = timedelta(days=7)
 DECIDED_BEFORE_START = timedelta(hours=24)
@@ -98,6 +99,7 @@ def hold(
         next_due_at=due_at,
         pay_until=pay_until,
         request_key=request_key,
+        pays_by=Method.STRIPE,
         **_as_sold(places.rules, price, window),
     )
     if not claims.take_new(

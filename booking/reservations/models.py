@@ -76,9 +76,9 @@ class Reservation(Base):
     """End of the hold: until then a payment may begin. Kept afterwards; empty if nothing was to be paid."""
     amount_yen: Mapped[int]
     fee_lines: Mapped[list[dict[str, Any]]] = mapped_column(sa.JSON)
-    """[{"item", "label", "hours", "yen_per_hour", "amount_yen"}], their amounts sum to `amount_yen`."""
+    """[{"item", "label", "hours", "yen_per_hour", "amount_yen", …}] as `fees/quote.py` has them."""
     policy: Mapped[dict[str, Any]] = mapped_column(sa.JSON)
-    """{"free_cancel_until": ISO instant}: the cancellation policy as sold."""
+    """The cancellation policy as sold, see `refunding/policy.py`; `free_cancel_until` (ISO) is in each."""
     request_key: Mapped[str] = mapped_column(sa.String(64))
     """Drawn when the form was shown; the same key again is the same reservation."""
     cancel_asked_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
@@ -87,6 +87,8 @@ class Reservation(Base):
     """使用許可番号, without gaps per municipality."""
     reason: Mapped[str | None] = mapped_column(sa.String(200))
     """Why it was rejected, cancelled by staff or revoked; shown to the group."""
+    pays_by: Mapped[str] = mapped_column(sa.String(16), server_default="stripe", default="stripe")
+    """How its amount is paid, a `payments.states.Method`: chosen while it is held, changed only unpaid."""
     first_opened_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
     door_unreached_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
     """Since when we know that a lock may not learn of it in time; from then on cancelling costs nothing."""

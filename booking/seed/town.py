@@ -6,6 +6,7 @@ from datetime import date, datetime
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
+from booking.fees.models import FeeRate, ReliefRate
 from booking.places.doors import KINDS, add_door
 from booking.places.models import (
     CalendarDay,
@@ -13,11 +14,9 @@ from booking.places.models import (
     DayKind,
     Facility,
     FacilityName,
-    FeeRate,
     Municipality,
     Offering,
     OfferingCourt,
-    ReliefRule,
     Space,
     SpaceKind,
     TimeBand,
@@ -83,7 +82,11 @@ def _found(session: Session) -> int:
             )
         )
     for category, item, percent in prices.RELIEF:
-        session.add(ReliefRule(municipality_id=town.id, category=category, item=item, percent=percent))
+        session.add(
+            ReliefRate(
+                municipality_id=town.id, category=category, item=item, percent=percent, valid_from=VALID_FROM
+            )
+        )
     for day_kind, hours in prices.BANDS.items():
         _plant_bands(session, town.id, day_kind, hours)
     session.flush()

@@ -6,17 +6,16 @@ from datetime import date
 import pytest
 import sqlalchemy as sa
 
+from booking.fees.models import FeeRate, ReliefRate
 from booking.places.catalogue import bump, catalogue
 from booking.places.models import (
     CalendarDay,
     Court,
     Facility,
     FacilityName,
-    FeeRate,
     Municipality,
     Offering,
     OfferingCourt,
-    ReliefRule,
     Space,
     TimeBand,
 )
@@ -82,7 +81,7 @@ def test_every_change_of_the_catalogue_raises_its_version(town: Town) -> None:
         lambda: FeeRate(
             municipality_id=m, space_kind="gym", size="full", item="x", yen_per_hour=1, valid_from=DAY
         ),
-        lambda: ReliefRule(municipality_id=m, category="general", item="base", percent=1),
+        lambda: ReliefRate(municipality_id=m, category="general", item="base", percent=1, valid_from=DAY),
     ]
     for make in new:
         before = version(town)

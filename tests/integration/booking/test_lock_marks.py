@@ -8,6 +8,7 @@ import pytest
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
+from booking.fees.models import FeeRate
 from booking.places import lock_marks
 from booking.places.catalogue import bump
 from booking.places.models import (
@@ -15,7 +16,6 @@ from booking.places.models import (
     Closure,
     Court,
     FacilityName,
-    FeeRate,
     Municipality,
     Offering,
     OfferingAccessPoint,

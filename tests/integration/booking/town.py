@@ -8,6 +8,7 @@ from uuid import UUID
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
+from booking.fees.models import FeeRate, ReliefRate
 from booking.people.models import Account, Group, Member, Role
 from booking.people.signed_in import Actor, GroupOfActor
 from booking.places.models import (
@@ -16,12 +17,10 @@ from booking.places.models import (
     DayKind,
     Facility,
     FacilityName,
-    FeeRate,
     Municipality,
     Offering,
     OfferingAccessPoint,
     OfferingCourt,
-    ReliefRule,
     Space,
     SpaceKind,
     TimeBand,
@@ -269,7 +268,15 @@ def _rules(session: Session, municipality_id: int) -> None:
             )
         )
     for item, percent in (("base", 100), ("lighting", 50)):
-        session.add(ReliefRule(municipality_id=municipality_id, category="youth", item=item, percent=percent))
+        session.add(
+            ReliefRate(
+                municipality_id=municipality_id,
+                category="youth",
+                item=item,
+                percent=percent,
+                valid_from=date(2020, 4, 1),
+            )
+        )
     session.add(
         CalendarDay(
             municipality_id=municipality_id, day=date(2026, 12, 31), kind=DayKind.CLOSED, name="年末年始"

@@ -6,13 +6,13 @@ from uuid import UUID
 
 from sqlalchemy.orm import Session
 
+from booking.fees.models import FeeRate
 from booking.people.models import Account, Group, Member, Role
 from booking.people.signed_in import Actor
 from booking.places.models import (
     Court,
     Facility,
     FacilityName,
-    FeeRate,
     Municipality,
     Offering,
     OfferingAccessPoint,

@@ -1,0 +1,1 @@
+"""窓口: cash, slips, monthly invoices, one link for a month."""

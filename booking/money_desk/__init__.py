@@ -1,0 +1,1 @@
+"""会計: what waits for a person, the books, settlement, closing, exports."""

@@ -1,0 +1,1 @@
+"""Money back: policies as data, alerts, evidence from the locks, batches of four eyes."""
