@@ -1,7 +1,7 @@
 """What Stripe holds, in our words. `stripe_port.py` fetches it; doubles satisfy the same protocol."""
 
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date, datetime
 from enum import StrEnum
 from typing import Protocol
 from uuid import UUID
@@ -52,6 +52,64 @@ class RemoteRefund:
 
 
 @dataclass(frozen=True, slots=True)
+class RemoteDispute:
+    """A dispute as Stripe told it just now."""
+
+    id: str
+    state: str
+    """Stripe's word: needs_response, under_review, won, lost, warning_…, prevented."""
+    amount: int
+    currency: str
+    reason: str
+    payment_intent_id: str | None
+    evidence_due_at: datetime | None
+    created_at: datetime
+    withdrawn: int
+    """Net of its balance transactions: what Stripe took, fee left out, minus what it returned."""
+
+
+@dataclass(frozen=True, slots=True)
+class RemoteMovement:
+    """A balance transaction. `net` is `amount` minus `fee`, in the smallest unit of `currency`."""
+
+    id: str
+    type: str
+    amount: int
+    fee: int
+    net: int
+    currency: str
+    source_id: str | None
+    payment_intent_id: str | None
+    created_at: datetime
+    available_on: datetime
+    payout_id: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class RemotePayout:
+    """What went to the municipality's bank account."""
+
+    id: str
+    amount: int
+    state: str
+    arrives_on: date
+    created_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class RemoteIntent:
+    """A PaymentIntent that Stripe named and we may not know."""
+
+    id: str
+    status: str
+    amount_received: int
+    currency: str
+    is_live: bool
+    payment_id: UUID | None
+    """Our id, where its metadata has one."""
+
+
+@dataclass(frozen=True, slots=True)
 class SessionLine:
     """One line of the hosted page."""
 
@@ -70,6 +128,10 @@ class SessionOrder:
     cancel_url: str
     mail_address: str | None
     expires_at: datetime
+    methods: tuple[str, ...] = ("card",)
+    """What the hosted page offers, Stripe's names."""
+    funds_within_days: int | None = None
+    """How long Stripe waits for money that comes later (konbini)."""
 
 
 @dataclass(frozen=True, slots=True)
