@@ -14,7 +14,7 @@ from paho.mqtt.enums import CallbackAPIVersion
 from playwright.sync_api import BrowserContext, Page
 from sqlalchemy import create_engine, inspect
 
-from tests.servers import network_guard
+from tests.servers import network_guard, scratch
 from tests.servers.broker import Mosquitto
 from tests.servers.browser import assert_axe_clean, watched_page
 from tests.servers.loopback import LOOPBACK, NeverCame, eventually, is_listening
@@ -256,3 +256,10 @@ def test_axe_names_what_somebody_cannot_use(page: Page) -> None:
 def test_a_page_whose_script_fails_is_noticed(phone_context: BrowserContext) -> None:
     with pytest.raises(AssertionError, match="broken"), watched_page(phone_context) as opened:
         opened.set_content("<script>throw new Error('broken')</script>")
+
+
+def test_files_are_made_in_memory_only_where_there_is_room(tmp_path: Path) -> None:
+    assert scratch.has_room(tmp_path, 1)
+    assert not scratch.has_room(tmp_path, 2**60)
+    assert not scratch.has_room(tmp_path / "missing", 1)
+    assert not scratch.has_room(Path("/proc"), 1)
