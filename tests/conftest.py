@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser, BrowserContext, Page
 
-from tests.servers import network_guard, scratch
+from tests.servers import compiled, network_guard, scratch
 from tests.servers.broker import Mosquitto, running_mosquitto
 from tests.servers.browser import phone, running_chromium, watched_page
 from tests.servers.mail import SmtpSink, running_smtp_sink
@@ -23,6 +23,7 @@ from tests.servers.stripe_sandbox import StripeSandbox, start_stripe_sandbox
 
 network_guard.install()
 scratch.use_memory()
+compiled.share()
 
 LAYERS = {"unit", "property", "integration", "contract", "browser", "simulation", "bench", "gate"}
 HERE = Path(__file__).parent

@@ -1,0 +1,42 @@
+"""What one database has compiled serves the next, and is never taken for another kind's."""
+
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.dialects.sqlite.pysqlite import SQLiteDialect_pysqlite
+
+from core.database import Database
+from core.lease import Lease
+from tests.servers.compiled import SharedSqlite
+
+
+def compiled_by(url: str) -> list[Any]:
+    """What stands for one statement in a database that is opened for it."""
+    database, seen = Database(url), []
+
+    def note(_c: Any, _cursor: Any, statement: str, _parameters: Any, context: Any, _many: bool) -> None:
+        if "FROM lease" in statement:
+            seen.append(context.compiled)
+
+    sa.event.listen(database.engine, "before_cursor_execute", note)
+    with database.reading() as session:
+        session.scalars(sa.select(Lease.holder).where(Lease.name == "worker")).all()
+    database.dispose()
+    return seen
+
+
+def test_a_database_opened_later_compiles_nothing_again(
+    sqlite_database_url: str, postgres_database_url: str
+) -> None:
+    for url in (sqlite_database_url, postgres_database_url):
+        (first,), (second,) = compiled_by(url), compiled_by(url)
+        assert first is second
+    (sqlite,), (postgres,) = compiled_by(sqlite_database_url), compiled_by(postgres_database_url)
+    assert str(sqlite) != str(postgres)
+
+
+def test_only_the_same_kind_of_database_is_alike() -> None:
+    assert SharedSqlite() == SharedSqlite()
+    assert SharedSqlite() != SQLiteDialect_pysqlite()
+    # The control: SQLAlchemy's own is another one for each engine.
+    assert SQLiteDialect_pysqlite() != SQLiteDialect_pysqlite()
