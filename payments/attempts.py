@@ -114,7 +114,7 @@ def _capture(
         return
     move(payment, PaymentState.SETTLED, now=now)
     session.flush()
-    fees = [Line(Account.USAGE_FEES, -item.amount_yen, item.reference) for item in payment.items]
+    fees = [Line(Account(item.account), -item.amount_yen, item.reference) for item in payment.items]
     ledger.post(
         session,
         municipality_id=payment.municipality_id,

@@ -19,13 +19,15 @@ from payments.errors import (
     AlreadyPaid,
     AttemptOver,
     AttemptStanding,
+    SlipOut,
     StripeFailed,
     StripeRejected,
     StripeUnavailable,
 )
+from payments.ledger import Account
 from payments.models import Payment, PaymentItem
 from payments.remote import RemoteSession, SessionLine, SessionOrder, StripeApi
-from payments.states import CAN_CAPTURE, PaymentState
+from payments.states import CAN_CAPTURE, Method, PaymentState
 
 SESSION_LIVES_FOR = timedelta(minutes=31)
 """Stripe's least is 30 minutes, by its own clock when the call arrives."""
@@ -43,6 +45,8 @@ class Item:
     reference: UUID
     label: str
     amount_yen: int
+    account: Account = Account.USAGE_FEES
+    """What its money is booked against."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,6 +72,7 @@ def start(
 
     Raises:
         AlreadyPaid: a payment for one of them has settled.
+        SlipOut: a slip is out for one of them.
         AttemptStanding: an attempt for other items or amounts, or one being closed, can still capture.
         AttemptOver: the deadline has passed.
     """
@@ -127,7 +132,9 @@ def close(session: Session, *, reference: UUID, now: datetime) -> bool:
     was first. An attempt for several references closes for all of them.
     """
     for payment in _standing(session, [reference]):
-        if payment.state == PaymentState.OPENING and payment.first_sent_at is None:
+        is_unheard = payment.state == PaymentState.OPENING and payment.first_sent_at is None
+        if is_unheard or (payment.method != Method.STRIPE and payment.state == PaymentState.OPEN):
+            # A slip is ours to take back; what is paid with it all the same is late money.
             move(payment, PaymentState.EXPIRED, now=now)
         elif payment.state in (PaymentState.OPENING, PaymentState.OPEN):
             move(payment, PaymentState.CLOSING, now=now)
@@ -181,6 +188,7 @@ def _insert_or_none(session: Session, payment: Payment, items: Sequence[Item]) -
             "position": number,
             "label": item.label[:200],
             "amount_yen": item.amount_yen,
+            "account": item.account,
             "is_standing": True,
         }
         for number, item in enumerate(sorted(items, key=lambda item: item.reference), 1)
@@ -205,6 +213,8 @@ def _insert_or_none(session: Session, payment: Payment, items: Sequence[Item]) -
 def _same_attempt(standing: Sequence[Payment], items: Sequence[Item], *, now: datetime) -> Payment:
     if any(payment.state == PaymentState.SETTLED for payment in standing):
         raise AlreadyPaid
+    if any(payment.method != Method.STRIPE for payment in standing):
+        raise SlipOut
     wanted = {(item.reference, item.amount_yen) for item in items}
     for payment in standing:
         is_same = {(item.reference, item.amount_yen) for item in payment.items} == wanted

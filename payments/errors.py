@@ -17,6 +17,13 @@ class AttemptStanding(Refused):
     sentence = "前のお支払い手続きを終了しています。少し待ってからもう一度お試しください。"
 
 
+class SlipOut(Refused):
+    """A slip is out for it: paid by card as well, it would be paid twice."""
+
+    code = "slip_out"
+    sentence = "納付書をお渡ししています。納付書でお支払いいただくか、窓口で納付書を取り消してください。"
+
+
 class AttemptOver(Refused):
     """This attempt cannot be paid any more."""
 

@@ -1,6 +1,6 @@
 """Attempts to pay, what is owed back, the books, and which messages from Stripe were seen."""
 
-from datetime import datetime
+from datetime import date, datetime
 from uuid import UUID
 
 import sqlalchemy as sa
@@ -65,6 +65,8 @@ class Payment(Base):
     """Processing: until when Stripe waits for money that comes later (konbini), its own deadline."""
     slip_number: Mapped[int | None]
     """納付書番号, without gaps per municipality; a slip only."""
+    paid_on: Mapped[date | None] = mapped_column(sa.Date)
+    """The civil day of the money, as staff read it from a slip or a bank statement; not Stripe's."""
     received_by: Mapped[str | None] = mapped_column(sa.String(64))
     """Who took the cash or booked the slip: an account's id."""
     captured_amount: Mapped[int | None]
@@ -98,6 +100,8 @@ class PaymentItem(Base):
     position: Mapped[int]
     label: Mapped[str] = mapped_column(sa.String(200))
     amount_yen: Mapped[int]
+    account: Mapped[str] = mapped_column(sa.String(32), server_default="usage_fees", default="usage_fees")
+    """What the money is booked against, a `payments.ledger.Account`: fees, or what an invoice asks for."""
     is_standing: Mapped[bool] = mapped_column(default=True)
     """The attempt may still capture, or has; a reference has at most one such item at any instant."""
 

@@ -17,10 +17,12 @@ from payments.due import Loop, fail, give_back, is_leased, lease, locked, put_of
 from payments.errors import StripeFailed, StripeRejected, StripeUnavailable
 from payments.models import Payment
 from payments.remote import RemoteSession, SessionStatus, StripeApi
-from payments.states import CAN_CAPTURE, PaymentState
+from payments.states import CAN_CAPTURE, Method, PaymentState
 from payments.stripe_port import CALL_TAKES_AT_MOST_S
 
-_NOT_CLOSING = Payment.state.in_((PaymentState.OPENING, PaymentState.OPEN))
+_NOT_CLOSING = sa.and_(
+    Payment.method == Method.STRIPE, Payment.state.in_((PaymentState.OPENING, PaymentState.OPEN))
+)
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,6 +14,8 @@ class Method(StrEnum):
     """現金, at the counter."""
     SLIP = "slip"
     """納付書, at a bank or the counter."""
+    TRANSFER = "transfer"
+    """振込, found by staff on the bank statement."""
     INVOICE = "invoice"
     """後納: part of a monthly invoice."""
 

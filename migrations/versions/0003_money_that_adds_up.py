@@ -589,7 +589,13 @@ def upgrade() -> None:
         "payment", sa.Column("offered_methods", sa.JSON(), server_default='["card"]', nullable=False)
     )
     op.add_column("payment", sa.Column("slip_number", sa.Integer(), nullable=True))
+    op.add_column("payment", sa.Column("paid_on", sa.Date(), nullable=True))
     op.add_column("payment", sa.Column("received_by", sa.String(length=64), nullable=True))
+
+    op.add_column(
+        "payment_item",
+        sa.Column("account", sa.String(length=32), server_default="usage_fees", nullable=False),
+    )
 
     op.add_column(
         "refund", sa.Column("method", sa.String(length=16), server_default="stripe", nullable=False)
@@ -630,7 +636,10 @@ def downgrade() -> None:
     op.drop_column("refund", "paid_out_by")
     op.drop_column("refund", "method")
 
+    op.drop_column("payment_item", "account")
+
     op.drop_column("payment", "received_by")
+    op.drop_column("payment", "paid_on")
     op.drop_column("payment", "slip_number")
     if op.get_bind().dialect.name != "sqlite":
         op.drop_constraint(op.f("ck_payment_processing_is_due"), "payment", type_="check")
