@@ -25,6 +25,7 @@ from booking.places.entries import (
     FeeRateEntry,
     NameEntry,
     OfferingEntry,
+    PolicyEntry,
     Rules,
     SpaceEntry,
 )
@@ -138,6 +139,7 @@ def _load(session: Session, municipality_id: int, version: int) -> Catalogue:
         calendar={row.day: (DayKind(row.kind), row.name) for row in days},
         fee_rates={key: tuple(listed) for key, listed in rates.items()},
         relief_percent={(row.category, row.item): row.percent for row in relief},
+        refund_policies=_refund_policies(session, municipality_id),
     )
 
 
@@ -193,6 +195,22 @@ def _offerings(
             withdrawn_on=row.withdrawn_on,
         )
     return offerings
+
+
+def _refund_policies(session: Session, municipality_id: int) -> tuple[PolicyEntry, ...]:
+    table = policies.RefundPolicy
+    return tuple(
+        PolicyEntry(
+            facility_id=row.facility_id,
+            space_kind=row.space_kind,
+            valid_from=row.valid_from,
+            stages=tuple((stage["before_s"], stage["percent"]) for stage in row.stages),
+            kept_yen=row.kept_yen,
+            unused_percent=row.unused_percent,
+            alert_percent=row.alert_percent,
+        )
+        for row in _rows(session, table, municipality_id, table.valid_from, table.id)
+    )
 
 
 def _links(session: Session, municipality_id: int, model: Any, column: Any) -> dict[int, list[int]]:

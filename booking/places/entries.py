@@ -126,6 +126,20 @@ class FeeRateEntry:
 
 
 @dataclass(frozen=True, slots=True)
+class PolicyEntry:
+    """What comes back of what was paid, from a day of booking on; None in a scope is everywhere."""
+
+    facility_id: int | None
+    space_kind: str | None
+    valid_from: date
+    stages: tuple[tuple[int, int], ...]
+    """(seconds before the start, percent)."""
+    kept_yen: int
+    unused_percent: int
+    alert_percent: int
+
+
+@dataclass(frozen=True, slots=True)
 class NameEntry:
     """A facility's name from a day on."""
 
@@ -154,6 +168,8 @@ class Catalogue:
     """Keyed by (kind of space, size)."""
     relief_percent: Mapping[tuple[str, str], int]
     """Keyed by (category of group, item)."""
+    refund_policies: tuple[PolicyEntry, ...] = ()
+    """By day and order of writing."""
     _bands: dict[tuple[int, date], tuple[Band, ...]] = field(default_factory=dict)
     """Bands that were asked for already, by (space, day)."""
     _timetables: dict[tuple[tuple[str, int, str], date], tuple[Band, ...]] = field(default_factory=dict)

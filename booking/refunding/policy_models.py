@@ -21,7 +21,8 @@ class RefundPolicy(Base):
     stages: Mapped[list[dict[str, int]]] = mapped_column(sa.JSON)
     """[{"before_s": seconds before the start, "percent"}], longest first; empty: nothing comes back."""
     kept_yen: Mapped[int] = mapped_column(default=0)
-    """取消手数料: kept from whatever comes back."""
+    """取消手数料: kept from what comes back where the group decides by itself; never where an alert or the
+    operator does."""
     unused_percent: Mapped[int] = mapped_column(default=0)
     """After the deadline, where the locks show that nobody came in or that the code was dead in time."""
     alert_percent: Mapped[int] = mapped_column(default=100)
