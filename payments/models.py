@@ -61,6 +61,8 @@ class Payment(Base):
     """How it is paid: a `payments.states.Method`. Only `stripe` ever has a session."""
     offered_methods: Mapped[list[str]] = mapped_column(sa.JSON, server_default='["card"]')
     """What the hosted page offers, as sent: the same in every repeat of one round."""
+    funds_within_days: Mapped[int | None]
+    """How long Stripe is asked to wait for money that comes later; as sent, where such a way is offered."""
     funds_due_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
     """Processing: until when Stripe waits for money that comes later (konbini), its own deadline."""
     slip_number: Mapped[int | None]
@@ -104,6 +106,8 @@ class PaymentItem(Base):
     """What the money is booked against, a `payments.ledger.Account`: fees, or what an invoice asks for."""
     is_standing: Mapped[bool] = mapped_column(default=True)
     """The attempt may still capture, or has; a reference has at most one such item at any instant."""
+    given_up_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    """Given up while the money was on its way: Stripe cannot stop it, so it goes back when it comes."""
 
 
 class Refund(Base):
@@ -156,6 +160,7 @@ class LedgerEntry(Base):
         sa.CheckConstraint("amount_yen <> 0", name="amount_not_zero"),
         sa.UniqueConstraint("set_key", "line"),
         sa.Index("ix_ledger_entry_account", "municipality_id", "account", "at"),
+        sa.Index("ix_ledger_entry_at", "municipality_id", "at"),
     )
 
     id: Mapped[int] = mapped_column(BigKey, primary_key=True)

@@ -482,6 +482,7 @@ def upgrade() -> None:
         sqlite_where=sa.text("matched_set IS NULL"),
         postgresql_where=sa.text("matched_set IS NULL"),
     )
+    op.create_index("uq_stripe_movement_matched_set", "stripe_movement", ["matched_set"], unique=True)
 
     op.create_table(
         "paper_print",
@@ -563,6 +564,8 @@ def upgrade() -> None:
         batch_op.create_check_constraint(batch_op.f("ck_fee_rate_unit_known"), "unit IN ('hour', 'band')")
         batch_op.create_check_constraint(batch_op.f("ck_fee_rate_yen_not_negative"), "yen_per_hour >= 0")
 
+    op.create_index("ix_ledger_entry_at", "ledger_entry", ["municipality_id", "at"], unique=False)
+
     op.add_column(
         "municipality",
         sa.Column("refund_alone_up_to_yen", sa.Integer(), server_default="10000", nullable=False),
@@ -588,6 +591,7 @@ def upgrade() -> None:
     op.add_column(
         "payment", sa.Column("offered_methods", sa.JSON(), server_default='["card"]', nullable=False)
     )
+    op.add_column("payment", sa.Column("funds_within_days", sa.Integer(), nullable=True))
     op.add_column("payment", sa.Column("slip_number", sa.Integer(), nullable=True))
     op.add_column("payment", sa.Column("paid_on", sa.Date(), nullable=True))
     op.add_column("payment", sa.Column("received_by", sa.String(length=64), nullable=True))
@@ -596,6 +600,7 @@ def upgrade() -> None:
         "payment_item",
         sa.Column("account", sa.String(length=32), server_default="usage_fees", nullable=False),
     )
+    op.add_column("payment_item", sa.Column("given_up_at", sa.DateTime(timezone=True), nullable=True))
 
     op.add_column(
         "refund", sa.Column("method", sa.String(length=16), server_default="stripe", nullable=False)
@@ -636,6 +641,7 @@ def downgrade() -> None:
     op.drop_column("refund", "paid_out_by")
     op.drop_column("refund", "method")
 
+    op.drop_column("payment_item", "given_up_at")
     op.drop_column("payment_item", "account")
 
     op.drop_column("payment", "received_by")
@@ -644,6 +650,7 @@ def downgrade() -> None:
     if op.get_bind().dialect.name != "sqlite":
         op.drop_constraint(op.f("ck_payment_processing_is_due"), "payment", type_="check")
     op.drop_column("payment", "funds_due_at")
+    op.drop_column("payment", "funds_within_days")
     op.drop_column("payment", "offered_methods")
     op.drop_column("payment", "method")
 
@@ -652,6 +659,8 @@ def downgrade() -> None:
     op.drop_column("municipality", "delayed_methods")
     op.drop_column("municipality", "slip_pay_for_s")
     op.drop_column("municipality", "refund_alone_up_to_yen")
+
+    op.drop_index("ix_ledger_entry_at", table_name="ledger_entry")
 
     with op.batch_alter_table("fee_rate", schema=None) as batch_op:
         batch_op.drop_constraint(batch_op.f("ck_fee_rate_yen_not_negative"), type_="check")
@@ -685,6 +694,7 @@ def downgrade() -> None:
     op.drop_table("refund_batch_item")
     op.drop_table("relief_document")
     op.drop_table("paper_print")
+    op.drop_index("uq_stripe_movement_matched_set", table_name="stripe_movement")
     op.drop_index(
         "ix_stripe_movement_unmatched",
         table_name="stripe_movement",
