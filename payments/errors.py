@@ -24,6 +24,13 @@ class SlipOut(Refused):
     sentence = "納付書をお渡ししています。納付書でお支払いいただくか、窓口で納付書を取り消してください。"
 
 
+class FundsAwaited(Refused):
+    """The payer is done and the money is on its way; nothing else can be paid for it meanwhile."""
+
+    code = "payment_awaited"
+    sentence = "コンビニなどでのお支払いを待っています。お支払いが届くまで、ほかの方法では支払えません。"
+
+
 class AttemptOver(Refused):
     """This attempt cannot be paid any more."""
 
@@ -46,7 +53,16 @@ class StripeFailed(StripeUnavailable):
 
 
 class StripeRejected(RejectedOutside):
-    """Stripe read the call and said no."""
+    """Stripe read the call and said no.
+
+    Attributes:
+        stripe_code: Stripe's own word for why, where it gives one: `balance_insufficient`,
+            `charge_already_refunded`, `charge_disputed`, `resource_missing`, …
+    """
 
     code = "stripe_rejected"
     sentence = "決済サービスで処理できませんでした。窓口にお問い合わせください。"
+
+    def __init__(self, detail: str = "", *, stripe_code: str | None = None) -> None:
+        super().__init__(detail)
+        self.stripe_code = stripe_code

@@ -31,6 +31,10 @@ class RemoteSession:
     payment_intent_id: str | None
     payment_id: UUID | None
     """Our id, as Stripe kept it for us."""
+    funds_due_at: datetime | None = None
+    """While AWAITING_FUNDS by konbini: the voucher can be paid until then; Stripe may say so later."""
+    voucher_url: str | None = None
+    """While AWAITING_FUNDS: Stripe's page with the voucher, where it gives one."""
 
 
 class RefundStatus(StrEnum):
@@ -83,6 +87,7 @@ class RemoteMovement:
     created_at: datetime
     available_on: datetime
     payout_id: str | None
+    """Known where the movements of one payout were asked for, else None."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -173,3 +178,19 @@ class StripeApi(Protocol):
 
     def find_refund(self, refund_id: UUID, *, payment_intent_id: str) -> RemoteRefund | None:
         """The refund made for a row of ours and not failed, by listing."""
+
+    def read_intent(self, intent_id: str) -> RemoteIntent: ...
+
+    def read_dispute(self, dispute_id: str) -> RemoteDispute: ...
+
+    def list_disputes(self, *, created_after: datetime) -> list[RemoteDispute]:
+        """All disputes opened since an instant, oldest first."""
+
+    def list_movements(self, *, created_after: datetime) -> list[RemoteMovement]:
+        """All balance transactions since an instant, oldest first."""
+
+    def list_payout_movements(self, payout_id: str) -> list[RemoteMovement]:
+        """What one automatic payout carried, the payout's own movement among it, oldest first."""
+
+    def list_payouts(self, *, created_after: datetime) -> list[RemotePayout]:
+        """All payouts made since an instant, oldest first."""

@@ -1,7 +1,8 @@
-"""The only file that imports `stripe`: typed values go in and out, and every exception of theirs ends here.
+"""Where `stripe` is called: typed values go in and out, and every exception of theirs ends here.
 
 Facts of the client that bite (stripe 16): no retries and an 80 s timeout unless asked otherwise; objects are
-no dicts; the signature check accepts any time in the future.
+no dicts; the signature check accepts any time in the future. Lists come newest first; auto-paging goes on by
+id, so what is made meanwhile shifts nothing.
 """
 
 from collections.abc import Callable, Sequence
@@ -10,16 +11,20 @@ from typing import TypeVar
 from uuid import UUID
 
 import stripe
-from stripe.checkout import Session as StripeSession
 from stripe.params import RefundCreateParams
 from stripe.params.checkout import SessionCreateParams
 
 from core.database import require_no_transaction
+from payments import stripe_answers
 from payments.errors import StripeFailed, StripeRejected, StripeUnavailable
 from payments.metrics import STRIPE_CALLS
 from payments.remote import (
     RefundOrder,
     RefundStatus,
+    RemoteDispute,
+    RemoteIntent,
+    RemoteMovement,
+    RemotePayout,
     RemoteRefund,
     RemoteSession,
     SessionOrder,
@@ -35,13 +40,6 @@ CALL_TAKES_AT_MOST_S = 35
 these calls and a crashed caller's lease is twice as long; a slower answer is found by the next try, same key.
 """
 
-_REFUND_STATUS = {
-    "succeeded": RefundStatus.SUCCEEDED,
-    "failed": RefundStatus.FAILED,
-    "canceled": RefundStatus.FAILED,
-    "pending": RefundStatus.PENDING,
-    "requires_action": RefundStatus.PENDING,
-}
 _WORTH = (SessionStatus.PAID, SessionStatus.AWAITING_FUNDS, SessionStatus.OPEN, SessionStatus.EXPIRED)
 
 
@@ -72,7 +70,7 @@ class StripePort:
         """A hosted page for an order."""
         return self._call(
             "create_session",
-            lambda client: _session(
+            lambda client: stripe_answers.session(
                 client, client.v1.checkout.sessions.create(_session_params(order), {"idempotency_key": key})
             ),
         )
@@ -81,7 +79,7 @@ class StripePort:
         """Make a session unpayable; rejected where it is complete or expired already."""
         return self._call(
             "expire_session",
-            lambda client: _session(
+            lambda client: stripe_answers.session(
                 client, client.v1.checkout.sessions.expire(session_id, {}, {"idempotency_key": key})
             ),
         )
@@ -89,7 +87,8 @@ class StripePort:
     def read_session(self, session_id: str) -> RemoteSession:
         """A session as it is now."""
         return self._call(
-            "read_session", lambda client: _session(client, client.v1.checkout.sessions.retrieve(session_id))
+            "read_session",
+            lambda client: stripe_answers.session(client, client.v1.checkout.sessions.retrieve(session_id)),
         )
 
     def find_session(self, payment_id: UUID, *, created_after: datetime) -> RemoteSession | None:
@@ -97,10 +96,10 @@ class StripePort:
 
         def find(client: stripe.StripeClient) -> RemoteSession | None:
             listed = client.v1.checkout.sessions.list(
-                {"limit": 100, "created": {"gte": int(created_after.timestamp())}}
+                {"limit": 100, "created": {"gte": _seconds(created_after)}}
             )
             ours = [
-                _session(client, one)
+                stripe_answers.session(client, one)
                 for one in listed.auto_paging_iter()
                 if one.client_reference_id == str(payment_id)
             ]
@@ -121,12 +120,14 @@ class StripePort:
         }
         return self._call(
             "create_refund",
-            lambda client: _refund(client.v1.refunds.create(params, {"idempotency_key": key})),
+            lambda client: stripe_answers.refund(client.v1.refunds.create(params, {"idempotency_key": key})),
         )
 
     def read_refund(self, stripe_refund_id: str) -> RemoteRefund:
         """A refund as it is now."""
-        return self._call("read_refund", lambda client: _refund(client.v1.refunds.retrieve(stripe_refund_id)))
+        return self._call(
+            "read_refund", lambda client: stripe_answers.refund(client.v1.refunds.retrieve(stripe_refund_id))
+        )
 
     def find_refund(self, refund_id: UUID, *, payment_intent_id: str) -> RemoteRefund | None:
         """The refund made for a row of ours and not failed, by listing those of its payment."""
@@ -135,12 +136,65 @@ class StripePort:
             listed = client.v1.refunds.list({"limit": 100, "payment_intent": payment_intent_id})
             for one in listed.auto_paging_iter():
                 named = getattr(one.metadata, "refund_id", None) if one.metadata is not None else None
-                found = _refund(one)
+                found = stripe_answers.refund(one)
                 if named == str(refund_id) and found.status != RefundStatus.FAILED:
                     return found
             return None
 
         return self._call("find_refund", find)
+
+    def read_intent(self, intent_id: str) -> RemoteIntent:
+        """A payment intent as it is now."""
+        return self._call(
+            "read_intent",
+            lambda client: stripe_answers.intent(client.v1.payment_intents.retrieve(intent_id)),
+        )
+
+    def read_dispute(self, dispute_id: str) -> RemoteDispute:
+        """A dispute as it is now."""
+        return self._call(
+            "read_dispute", lambda client: stripe_answers.dispute(client.v1.disputes.retrieve(dispute_id))
+        )
+
+    def list_disputes(self, *, created_after: datetime) -> list[RemoteDispute]:
+        """All disputes opened since an instant, oldest first."""
+
+        def ask(client: stripe.StripeClient) -> list[RemoteDispute]:
+            listed = client.v1.disputes.list({"limit": 100, "created": {"gte": _seconds(created_after)}})
+            return [stripe_answers.dispute(one) for one in listed.auto_paging_iter()][::-1]
+
+        return self._call("list_disputes", ask)
+
+    def list_movements(self, *, created_after: datetime) -> list[RemoteMovement]:
+        """All balance transactions since an instant, oldest first."""
+
+        def ask(client: stripe.StripeClient) -> list[RemoteMovement]:
+            listed = client.v1.balance_transactions.list(
+                {"limit": 100, "created": {"gte": _seconds(created_after)}, "expand": ["data.source"]}
+            )
+            return [stripe_answers.movement(one) for one in listed.auto_paging_iter()][::-1]
+
+        return self._call("list_movements", ask)
+
+    def list_payout_movements(self, payout_id: str) -> list[RemoteMovement]:
+        """What one automatic payout carried, the payout's own movement among it, oldest first."""
+
+        def ask(client: stripe.StripeClient) -> list[RemoteMovement]:
+            listed = client.v1.balance_transactions.list(
+                {"limit": 100, "payout": payout_id, "expand": ["data.source"]}
+            )
+            return [stripe_answers.movement(one, payout_id) for one in listed.auto_paging_iter()][::-1]
+
+        return self._call("list_payout_movements", ask)
+
+    def list_payouts(self, *, created_after: datetime) -> list[RemotePayout]:
+        """All payouts made since an instant, oldest first."""
+
+        def ask(client: stripe.StripeClient) -> list[RemotePayout]:
+            listed = client.v1.payouts.list({"limit": 100, "created": {"gte": _seconds(created_after)}})
+            return [stripe_answers.payout(one) for one in listed.auto_paging_iter()][::-1]
+
+        return self._call("list_payouts", ask)
 
     def _call(self, name: str, ask: Callable[[stripe.StripeClient], T]) -> T:
         require_no_transaction(f"stripe {name}")
@@ -185,7 +239,11 @@ def _translated(error: stripe.StripeError) -> StripeUnavailable | StripeRejected
     # 409: the key is in use by a call under way. Nothing of it is an answer to this call.
     if status is None or status in (409, 429) or status > 500 or status < 400:
         return StripeUnavailable(f"{status} {name}")
-    return StripeRejected(f"{status} {name}")
+    return StripeRejected(f"{status} {name}", stripe_code=error.code)
+
+
+def _seconds(instant: datetime) -> int:
+    return int(instant.timestamp())
 
 
 def _session_params(order: SessionOrder) -> SessionCreateParams:
@@ -209,8 +267,8 @@ def _session_params(order: SessionOrder) -> SessionCreateParams:
             }
             for line in order.lines
         ],
-        # Cards and the wallets over them answer at once; money that comes days later does not suit a hold.
-        "allowed_payment_method_types": ["card"],
+        # By name: what the account switches on later must not appear on our pages by itself.
+        "allowed_payment_method_types": list(order.methods),
         "adaptive_pricing": {"enabled": False},
         "success_url": order.success_url,
         "cancel_url": order.cancel_url,
@@ -218,49 +276,6 @@ def _session_params(order: SessionOrder) -> SessionCreateParams:
     }
     if order.mail_address:
         params["customer_email"] = order.mail_address
+    if "konbini" in order.methods and order.funds_within_days is not None:
+        params["payment_method_options"] = {"konbini": {"expires_after_days": order.funds_within_days}}
     return params
-
-
-def _session(client: stripe.StripeClient, one: StripeSession) -> RemoteSession:
-    intent = one.payment_intent
-    intent_id = intent if isinstance(intent, str) or intent is None else intent.id
-    return RemoteSession(
-        id=one.id,
-        status=_status(client, one, intent_id),
-        amount=int(one.amount_total or 0),
-        currency=str(one.currency or ""),
-        is_live=bool(one.livemode),
-        url=one.url,
-        payment_intent_id=intent_id,
-        payment_id=_uuid_or_none(one.client_reference_id),
-    )
-
-
-def _status(client: stripe.StripeClient, one: StripeSession, intent_id: str | None) -> SessionStatus:
-    if one.status == "expired":
-        return SessionStatus.EXPIRED
-    if one.status == "open":
-        return SessionStatus.OPEN
-    if one.status == "complete" and one.payment_status == "paid":
-        return SessionStatus.PAID
-    if one.status == "complete" and intent_id is not None:
-        intent = client.v1.payment_intents.retrieve(intent_id)
-        over = intent.status in ("canceled", "requires_payment_method")
-        return SessionStatus.EXPIRED if over else SessionStatus.AWAITING_FUNDS
-    raise ValueError(f"session status {one.status!r}")
-
-
-def _refund(one: stripe.Refund) -> RemoteRefund:
-    return RemoteRefund(
-        id=one.id,
-        status=_REFUND_STATUS[str(one.status)],
-        amount=one.amount,
-        failure_reason=getattr(one, "failure_reason", None),
-    )
-
-
-def _uuid_or_none(text: str | None) -> UUID | None:
-    try:
-        return UUID(text) if text else None
-    except ValueError:
-        return None

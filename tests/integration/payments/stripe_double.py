@@ -3,7 +3,7 @@
 from collections import Counter, defaultdict
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any, TypeVar
 from uuid import UUID
 
@@ -13,11 +13,16 @@ from payments.errors import StripeFailed, StripeRejected, StripeUnavailable
 from payments.remote import (
     RefundOrder,
     RefundStatus,
+    RemoteDispute,
+    RemoteIntent,
+    RemoteMovement,
+    RemotePayout,
     RemoteRefund,
     RemoteSession,
     SessionOrder,
     SessionStatus,
 )
+from tests.integration.payments.stripe_books import StripeBooks, fee_yen
 
 T = TypeVar("T")
 
@@ -31,6 +36,7 @@ class _Session:
     remote: RemoteSession
     created_at: datetime
     expires_at: datetime
+    order: SessionOrder
 
 
 @dataclass(slots=True)
@@ -44,7 +50,8 @@ class _Refund:
 class StripeDouble:
     """Sessions, refunds, keys, and what goes wrong on demand.
 
-    `faults[call]` is a queue of: down, timeout_before, timeout_after, stored_before, stored_after, rejected.
+    `faults[call]` is a queue of: down, timeout_before, timeout_after, stored_before, stored_after, rejected,
+    rejected:<Stripe's code>.
     `before[call]` and `after[call]` run around the effect of a call, once each; they may kill.
     """
 
@@ -58,6 +65,10 @@ class StripeDouble:
     after: dict[str, list[Callable[[], object]]] = field(default_factory=lambda: defaultdict(list))
     calls: Counter[str] = field(default_factory=Counter)
     refund_outcomes: list[RefundStatus] = field(default_factory=list)
+    books: StripeBooks = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.books = StripeBooks(self.clock.now)
 
     def create_session(self, order: SessionOrder, *, key: str) -> RemoteSession:
         def make() -> RemoteSession:
@@ -74,7 +85,7 @@ class StripeDouble:
                 payment_intent_id=None,
                 payment_id=order.payment_id,
             )
-            self.sessions[remote.id] = _Session(remote, self.clock.now(), order.expires_at)
+            self.sessions[remote.id] = _Session(remote, self.clock.now(), order.expires_at, order)
             return remote
 
         return self._keyed("create_session", key, make)
@@ -111,11 +122,14 @@ class StripeDouble:
                 if kept.remote.payment_intent_id == order.payment_intent_id
             )
             if self.refunded(order.payment_intent_id) + order.amount > paid.amount:
-                raise StripeRejected("400 charge_already_refunded")
+                raise _rejected("charge_already_refunded")
             status = self.refund_outcomes.pop(0) if self.refund_outcomes else RefundStatus.SUCCEEDED
             reason = "lost_or_stolen_card" if status == RefundStatus.FAILED else None
             remote = RemoteRefund(f"re_{len(self.refunds) + 1}", status, order.amount, reason)
             self.refunds[remote.id] = _Refund(remote, order.refund_id, order.payment_intent_id)
+            self.books.move("refund", -order.amount, remote.id, order.payment_intent_id)
+            if status == RefundStatus.FAILED:
+                self.books.move("refund_failure", order.amount, remote.id, order.payment_intent_id)
             return remote
 
         return self._keyed("create_refund", key, make)
@@ -134,6 +148,51 @@ class StripeDouble:
 
         return self._called("find_refund", find)
 
+    def read_intent(self, intent_id: str) -> RemoteIntent:
+        def read() -> RemoteIntent:
+            for kept in self.sessions.values():
+                if kept.remote.payment_intent_id == intent_id:
+                    return _intent(kept.remote, intent_id)
+            raise _rejected("resource_missing")
+
+        return self._called("read_intent", read)
+
+    def read_dispute(self, dispute_id: str) -> RemoteDispute:
+        def read() -> RemoteDispute:
+            if dispute_id not in self.books.disputes:
+                raise _rejected("resource_missing")
+            return self.books.disputes[dispute_id]
+
+        return self._called("read_dispute", read)
+
+    def list_disputes(self, *, created_after: datetime) -> list[RemoteDispute]:
+        return self._called(
+            "list_disputes",
+            lambda: [one for one in self.books.disputes.values() if one.created_at >= created_after],
+        )
+
+    def list_movements(self, *, created_after: datetime) -> list[RemoteMovement]:
+        return self._called(
+            "list_movements",
+            lambda: [
+                replace(one, payout_id=None)
+                for one in self.books.movements
+                if one.created_at >= created_after
+            ],
+        )
+
+    def list_payout_movements(self, payout_id: str) -> list[RemoteMovement]:
+        return self._called(
+            "list_payout_movements",
+            lambda: [one for one in self.books.movements if one.payout_id == payout_id],
+        )
+
+    def list_payouts(self, *, created_after: datetime) -> list[RemotePayout]:
+        return self._called(
+            "list_payouts",
+            lambda: [one for one in self.books.payouts.values() if one.created_at >= created_after],
+        )
+
     def pay(self, session_id: str, *, amount: int | None = None, currency: str = "jpy") -> None:
         """The payer's card is charged, by default as asked."""
         kept = self.sessions[session_id]
@@ -148,10 +207,37 @@ class StripeDouble:
             payment_intent_id=f"pi_{session_id}",
             url=None,
         )
+        self._charged(kept.remote)
+
+    def order_voucher(self, session_id: str, *, days: int | None = None) -> None:
+        """The payer takes a konbini voucher, as long as the order said (three days unless it did)."""
+        kept = self.sessions[session_id]
+        if kept.remote.status != SessionStatus.OPEN or "konbini" not in kept.order.methods:
+            raise AssertionError(f"{session_id} takes no voucher: {kept.remote.status}")
+        waits = timedelta(days=days or kept.order.funds_within_days or 3)
+        kept.remote = replace(
+            kept.remote,
+            status=SessionStatus.AWAITING_FUNDS,
+            payment_intent_id=f"pi_{session_id}",
+            url=None,
+            funds_due_at=self.clock.now() + waits,
+            voucher_url=f"http://127.0.0.1:1/voucher/{session_id}",
+        )
+
+    def pay_voucher(self, session_id: str) -> None:
+        """Somebody pays at a till."""
+        self._end_voucher(session_id, SessionStatus.PAID)
+        self._charged(self.sessions[session_id].remote)
+
+    def lapse_voucher(self, session_id: str) -> None:
+        """Nobody paid in time."""
+        self._end_voucher(session_id, SessionStatus.EXPIRED)
 
     def finish_refund(self, stripe_refund_id: str, status: RefundStatus) -> None:
         """Stripe learns what became of a refund."""
         kept = self.refunds[stripe_refund_id]
+        if status == RefundStatus.FAILED and kept.remote.status != RefundStatus.FAILED:
+            self.books.move("refund_failure", kept.remote.amount, stripe_refund_id, kept.payment_intent_id)
         kept.remote = replace(kept.remote, status=status)
 
     def refunded(self, payment_intent_id: str) -> int:
@@ -172,10 +258,20 @@ class StripeDouble:
         """Sessions that somebody could pay at this instant."""
         return [name for name, kept in self.sessions.items() if kept.remote.status == SessionStatus.OPEN]
 
+    def _charged(self, paid: RemoteSession) -> None:
+        intent = str(paid.payment_intent_id)
+        self.books.move("charge", paid.amount, f"ch_{paid.id}", intent, fee_yen(paid.amount))
+
+    def _end_voucher(self, session_id: str, status: SessionStatus) -> None:
+        kept = self.sessions[session_id]
+        if kept.remote.status != SessionStatus.AWAITING_FUNDS:
+            raise AssertionError(f"{session_id} has no voucher: {kept.remote.status}")
+        kept.remote = replace(kept.remote, status=status, funds_due_at=None, voucher_url=None)
+
     def _kept(self, session_id: str) -> _Session:
         kept = self.sessions.get(session_id)
         if kept is None:
-            raise StripeRejected("404 resource_missing")
+            raise _rejected("resource_missing")
         if kept.remote.status == SessionStatus.OPEN and kept.expires_at <= self.clock.now():
             kept.remote = replace(kept.remote, status=SessionStatus.EXPIRED, url=None)
         return kept
@@ -200,8 +296,8 @@ class StripeDouble:
         fault = self.faults[name].pop(0) if self.faults[name] else None
         if fault in ("down", "timeout_before"):
             raise StripeUnavailable(fault)
-        if fault == "rejected":
-            raise StripeRejected("402 refused")
+        if fault is not None and fault.startswith("rejected"):
+            raise _rejected(fault.partition(":")[2] or None)
         if fault in ("stored_before", "stored_after") and key not in self.keys:
             if fault == "stored_after":
                 effect()
@@ -217,3 +313,23 @@ class StripeDouble:
         planned, hooks[name] = hooks[name], []
         for hook in planned:
             hook()
+
+
+def _intent(paid: RemoteSession, intent_id: str) -> RemoteIntent:
+    words = {
+        SessionStatus.PAID: "succeeded",
+        SessionStatus.AWAITING_FUNDS: "requires_action",
+        SessionStatus.EXPIRED: "requires_payment_method",
+    }
+    return RemoteIntent(
+        id=intent_id,
+        status=words[paid.status],
+        amount_received=paid.amount if paid.status == SessionStatus.PAID else 0,
+        currency=paid.currency,
+        is_live=paid.is_live,
+        payment_id=paid.payment_id,
+    )
+
+
+def _rejected(code: str | None) -> StripeRejected:
+    return StripeRejected(f"400 {code or 'refused'}", stripe_code=code)
