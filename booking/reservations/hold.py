@@ -11,6 +11,7 @@ from booking.notices import mail
 from booking.people.signed_in import Actor
 from booking.places.catalogue import catalogue
 from booking.places.entries import Catalogue, OfferingEntry, Rules
+from booking.refunding import policy
 from booking.reservations import claims, rules
 from booking.reservations.confirm import due_after, give_rights
 from booking.reservations.models import Channel, Reservation, State
@@ -100,7 +101,7 @@ def hold(
         pay_until=pay_until,
         request_key=request_key,
         pays_by=Method.STRIPE,
-        **_as_sold(places.rules, price, window),
+        **_as_sold(places, offering, price, window, now=now),
     )
     if not claims.take_new(
         session,
@@ -168,13 +169,14 @@ def _look(
     return None
 
 
-def _as_sold(town: Rules, price: Quote, window: Window) -> dict[str, object]:
+def _as_sold(
+    places: Catalogue, offering: OfferingEntry, price: Quote, window: Window, *, now: datetime
+) -> dict[str, object]:
     """What is frozen into a reservation: price with its lines, cancellation policy."""
-    free_until = window.starts_at - timedelta(seconds=town.free_cancel_until_s)
     return {
         "amount_yen": price.amount_yen,
         "fee_lines": [line.as_json() for line in price.lines],
-        "policy": {"free_cancel_until": free_until.isoformat()},
+        "policy": policy.as_sold(places, offering, window, now=now),
     }
 
 
