@@ -23,6 +23,7 @@ class StripeMovement(Base):
             sqlite_where=sa.text("matched_set IS NULL"),
             postgresql_where=sa.text("matched_set IS NULL"),
         ),
+        sa.Index("uq_stripe_movement_matched_set", "matched_set", unique=True),
     )
 
     id: Mapped[str] = mapped_column(sa.String(255), primary_key=True)

@@ -10,7 +10,9 @@ import sqlalchemy as sa
 from sqlalchemy import event
 from sqlalchemy.orm import Session
 
+from core.clock import civil_day
 from core.errors import ContractBroken
+from payments.book_models import MonthClose
 from payments.models import LedgerEntry
 
 
@@ -63,12 +65,15 @@ def post(
     """Book one event. Lines of no yen are left out.
 
     Raises:
-        ContractBroken: the lines do not sum to zero, or there are none.
+        ContractBroken: the lines do not sum to zero, or there are none, or the month of `now` is closed.
         sqlalchemy.exc.IntegrityError: the event is booked already; it must not be committed twice.
     """
     lines = [line for line in lines if line.amount_yen]
     if not lines or sum(line.amount_yen for line in lines) != 0:
         raise ContractBroken(f"ledger set {set_key} does not balance")
+    month = civil_day(now).replace(day=1)
+    if session.get(MonthClose, (municipality_id, month)) is not None:
+        raise ContractBroken(f"ledger set {set_key} in {month:%Y-%m}, which is closed")
     session.add_all(
         LedgerEntry(
             municipality_id=municipality_id,

@@ -10,6 +10,7 @@ from alembic.script import ScriptDirectory
 from core.database import Base, Database
 from migrations.run import check, configuration, downgrade, upgrade
 from tests.integration.booking.town import build_town
+from tests.servers.books import triggers_of
 from tests.servers.postgres import PostgresServer
 
 
@@ -50,6 +51,20 @@ def test_up_down_up_with_rows_loaded_ends_where_the_models_are(empty_url: str) -
     upgrade(empty_url)
     check(empty_url)
     assert tables(empty_url) == set(Base.metadata.tables)
+
+
+def test_the_books_have_their_triggers_at_the_head_and_lose_them_with_the_revision(empty_url: str) -> None:
+    upgrade(empty_url)
+    database = Database(empty_url)
+    kept = triggers_of(database)
+    assert len(kept) == (6 if database.is_sqlite else 5)
+    assert all(name.startswith(("ledger_entry_", "month_close_")) for name in kept)
+    database.dispose()
+    downgrade(empty_url, "0003")
+    assert triggers_of(database) == []
+    upgrade(empty_url)
+    assert triggers_of(database) == kept
+    database.dispose()
 
 
 def test_an_upgrade_that_breaks_leaves_the_database_as_it_was(empty_url: str) -> None:

@@ -15,13 +15,14 @@ from core.database import Base, Database
 from core.errors import KaihoError
 from core.ids import new_id
 from payments import queries
+from payments.book_models import MonthClose
 from payments.models import LedgerEntry, Payment, PaymentItem, Refund, WebhookEvent
 from payments.remote import RefundStatus, RemoteSession, SessionStatus
 from payments.states import CAN_CAPTURE, PaymentState
 from tests.integration.payments.conftest import START, Notes, StoppedClock, Till
 from tests.integration.payments.stripe_double import Killed, StripeDouble
 
-TABLES = [kind.__table__ for kind in (Payment, PaymentItem, Refund, LedgerEntry, WebhookEvent)]
+TABLES = [kind.__table__ for kind in (Payment, PaymentItem, Refund, LedgerEntry, MonthClose, WebhookEvent)]
 CALLS = ["create_session", "expire_session", "read_session", "find_session", "create_refund", "read_refund"]
 FAULTS = ["down", "timeout_before", "timeout_after", "stored_before", "stored_after"]
 KEYED = ("create_session", "expire_session", "create_refund")
