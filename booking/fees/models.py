@@ -11,7 +11,7 @@ ALL_MONTHS = 0b1111_1111_1111
 
 
 class FeeRate(Base):
-    """使用料: yen for a kind of space and size, from a day on. The newest of an item and season counts."""
+    """使用料: yen for a kind of space and size, from a day on; `fees/tables.py` says which counts when."""
 
     __tablename__ = "fee_rate"
     __table_args__ = (
@@ -27,16 +27,16 @@ class FeeRate(Base):
     item: Mapped[str] = mapped_column(sa.String(16))
     """base | lighting | heating | cooling"""
     yen_per_hour: Mapped[int]
-    """Yen for one `unit`."""
+    """Yen for one `unit`; zero takes it off the table."""
     from_minute: Mapped[int] = mapped_column(default=0)
-    """Charged for bands that start at or after this minute of the day (lighting: 17:00 = 1020)."""
+    """Charged for bands that start at or after this minute of the day (lighting: 17:00 = 1020)…"""
     valid_from: Mapped[date] = mapped_column(sa.Date)
     valid_until: Mapped[date | None] = mapped_column(sa.Date)
     """First day on which it no longer counts; an item taken off the table."""
     unit: Mapped[str] = mapped_column(sa.String(8), server_default="hour")
     """hour | band"""
     until_minute: Mapped[int] = mapped_column(server_default="1440", default=1440)
-    """And that start before this minute."""
+    """…and before this one."""
     months: Mapped[int] = mapped_column(server_default=str(ALL_MONTHS), default=ALL_MONTHS)
     """Season: bit 0 is January. Rates of one item and different seasons stand beside each other."""
     step_minutes: Mapped[int] = mapped_column(server_default="60", default=60)
@@ -47,7 +47,7 @@ class FeeFactor(Base):
     """割増: percent of an item's price for those from out of town or who take money, from a day on."""
 
     __tablename__ = "fee_factor"
-    __table_args__ = (sa.CheckConstraint("percent >= 0", name="percent_not_negative"),)
+    __table_args__ = (sa.CheckConstraint("percent >= 100", name="percent_not_less"),)
 
     municipality_id: Mapped[int] = mapped_column(sa.ForeignKey("municipality.id"), primary_key=True)
     kind: Mapped[str] = mapped_column(sa.String(16), primary_key=True)
@@ -62,13 +62,18 @@ class FeeTerms(Base):
     """How sums are rounded and taxed, from a day on."""
 
     __tablename__ = "fee_terms"
+    __table_args__ = (
+        sa.CheckConstraint("round_to_yen > 0", name="multiple_positive"),
+        sa.CheckConstraint("rounding IN ('down', 'half_up', 'up')", name="rounding_known"),
+        sa.CheckConstraint("tax_percent BETWEEN 0 AND 100", name="tax_in_range"),
+    )
 
     municipality_id: Mapped[int] = mapped_column(sa.ForeignKey("municipality.id"), primary_key=True)
     valid_from: Mapped[date] = mapped_column(sa.Date, primary_key=True)
     round_to_yen: Mapped[int] = mapped_column(default=1)
-    """Every line is a multiple of it."""
+    """Every line but added tax is a multiple of it."""
     rounding: Mapped[str] = mapped_column(sa.String(8), default="down")
-    """down | half_up | up"""
+    """down | half_up | up, of what is charged. Relief and tax are rounded down."""
     tax_percent: Mapped[int] = mapped_column(default=10)
     """消費税; zero: not taxed."""
     is_tax_included: Mapped[bool] = mapped_column(default=True)

@@ -1,34 +1,33 @@
-"""What a window of an offering costs a category of group. Pure: asks the catalogue, never the database."""
+"""What a window of an offering costs a group. Pure: asks the catalogue, never the database.
 
+Everything counts as of the day of use, on which the window begins (in Tokyo): its rates, seasons, factors,
+relief, rounding and tax, whenever it is booked. What was sold is frozen in the reservation, so a table that
+changes afterwards changes nothing that was sold before.
+"""
+
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from datetime import date
 
-from booking.places.entries import Band, Catalogue, FeeRateEntry
+from booking.fees.lines import (
+    LABELS,
+    FeeLine,
+    better_line,
+    composed,
+    gross_yen_of,
+    relief_line,
+    relief_yen_of,
+    tax_of,
+)
+from booking.fees.payer import Payer, Relief
+from booking.fees.rounding import rounded
+from booking.fees.tables import percent_on, rate_at, rates_on, terms_on
+from booking.places.entries import Band, Catalogue, FeeRateEntry, TermsEntry
 from core.clock import TOKYO, civil_day
 from core.window import Window
 
-_LABELS = {"base": "使用料", "lighting": "照明使用料"}
-
-
-@dataclass(frozen=True, slots=True)
-class FeeLine:
-    """A line of a quote. Relief has lines of its own, with amounts below zero."""
-
-    item: str
-    label: str
-    hours: int
-    yen_per_hour: int
-    amount_yen: int
-
-    def as_json(self) -> dict[str, Any]:
-        """As frozen into a reservation."""
-        return {
-            "item": self.item,
-            "label": self.label,
-            "hours": self.hours,
-            "yen_per_hour": self.yen_per_hour,
-            "amount_yen": self.amount_yen,
-        }
+_FACTOR_WORDS = {"out_of_town": "市外", "commercial": "営利"}
+_AIR = frozenset({"heating", "cooling"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,11 +37,36 @@ class Quote:
     lines: tuple[FeeLine, ...]
     amount_yen: int
 
+    @classmethod
+    def of_lines(cls, lines: tuple[FeeLine, ...]) -> "Quote":
+        """The price that lines make."""
+        return cls(lines, sum(line.amount_yen for line in lines))
 
-def quote(catalogue: Catalogue, *, offering_id: int, window: Window, category: str) -> Quote:
-    """The price of a window. An item is charged for bands that start at or after its minute of the day.
+    @property
+    def relief_yen(self) -> int:
+        """What relief takes off."""
+        return relief_yen_of(self.lines)
 
-    Part hours count as whole ones, an item at a time. A kind of space without a rate is free.
+    @property
+    def gross_yen(self) -> int:
+        """What would be charged without relief, before any added tax."""
+        return gross_yen_of(self.lines)
+
+    @property
+    def tax_yen(self) -> int:
+        """The tax in the amount, included or added."""
+        return sum(tax.tax_yen for tax in tax_of(self.lines))
+
+
+def quote(
+    catalogue: Catalogue, *, offering_id: int, window: Window, payer: Payer, relief: Relief | None = None
+) -> Quote:
+    """The price of a window for a payer, with a relief it was granted on application.
+
+    Each band is charged by the rate of an item that covers the minute of the day at which it begins. Parts of
+    an hour count by the rate's step, together for all bands of one rate. Factors multiply; a line is rounded
+    once. Of the relief by class and the one granted, the better counts, item by item. A kind of space without
+    a rate is free. Heating and cooling are charged only where the space has them.
 
     Source: field.md 2 (fees), 5 (synthetic table).
     """
@@ -53,28 +77,79 @@ def quote(catalogue: Catalogue, *, offering_id: int, window: Window, category: s
         for band in catalogue.bands_from(offering_id, day)
         if window.starts_at <= band.window.starts_at and band.window.ends_at <= window.ends_at
     ]
-    rates = catalogue.fee_rates.get((offering.space_kind, offering.size), ())
-    lines: list[FeeLine] = []
+    terms = terms_on(catalogue.fee_terms, day)
+    rates = rates_on(catalogue.fee_rates.get((offering.space_kind, offering.size), ()), day)
+    priced = []
+    for rate, charged in _by_rate(rates, bands):
+        if rate.item in _AIR and not offering.has_hvac:
+            continue
+        charge = _charge(rate, charged, _factors(catalogue, payer, rate.item, day), terms)
+        if charge.amount_yen:
+            by_class = percent_on(
+                catalogue.relief_rates.get((payer.category, rate.item), ()), day, otherwise=0
+            )
+            priced.append((charge, _best_relief(charge, by_class, relief)))
+    added = None if terms.is_tax_included else terms.tax_percent
+    return Quote.of_lines(composed(priced, added_tax_percent=added))
+
+
+def _by_rate(rates: Sequence[FeeRateEntry], bands: Sequence[Band]) -> list[tuple[FeeRateEntry, list[Band]]]:
+    """Each rate with the bands that it is charged for, in the table's order; rates without any left out."""
+    found: dict[int, list[Band]] = {number: [] for number in range(len(rates))}
     for item in dict.fromkeys(rate.item for rate in rates):
-        in_force = [rate for rate in rates if rate.item == item and rate.valid_from <= day]
-        if in_force:
-            newest = max(in_force, key=lambda rate: rate.valid_from)
-            lines += _lines_of(newest, bands, catalogue.relief_percent.get((category, item), 0))
-    return Quote(tuple(lines), sum(line.amount_yen for line in lines))
+        for band in bands:
+            rate = rate_at(rates, item, _starts_minute(band))
+            if rate is not None:
+                found[rates.index(rate)].append(band)
+    return [(rates[number], charged) for number, charged in found.items() if charged]
 
 
-def _lines_of(rate: FeeRateEntry, bands: list[Band], percent: int) -> list[FeeLine]:
-    minutes = sum(band.length * 30 for band in bands if _starts_minute(band) >= rate.from_minute)
-    hours = -(-minutes // 60)
-    amount = hours * rate.yen_per_hour
-    if not amount:
-        return []
-    label = _LABELS.get(rate.item, rate.item)
-    lines = [FeeLine(rate.item, label, hours, rate.yen_per_hour, amount)]
-    relieved = amount * percent // 100
-    if relieved:
-        lines.append(FeeLine(f"relief_{rate.item}", f"減免（{label} {percent}%）", hours, 0, -relieved))
-    return lines
+def _factors(catalogue: Catalogue, payer: Payer, item: str, day: date) -> list[tuple[str, int]]:
+    """The factors on an item that change anything, as (kind, percent)."""
+    found = [
+        (kind, percent_on(catalogue.fee_factors.get((kind, item), ()), day, otherwise=100))
+        for kind in payer.factor_kinds
+    ]
+    return [(kind, percent) for kind, percent in found if percent != 100]
+
+
+def _charge(
+    rate: FeeRateEntry, bands: Sequence[Band], factors: Sequence[tuple[str, int]], terms: TermsEntry
+) -> FeeLine:
+    minutes = sum(band.length for band in bands) * 30
+    steps = -(-minutes // rate.step_minutes)
+    quantity, unit, per_unit = steps, "hour" if rate.step_minutes == 60 else "half_hour", rate.step_minutes
+    if rate.unit == "band":
+        quantity, unit, per_unit = len(bands), "band", 60
+    numerator, denominator = quantity * per_unit * rate.yen_per_hour, 60
+    for _, percent in factors:
+        numerator, denominator = numerator * percent, denominator * 100
+    words = "・".join(f"{_FACTOR_WORDS[kind]}{_times(percent)}倍" for kind, percent in factors)
+    label = LABELS.get(rate.item, rate.item)
+    return FeeLine(
+        item=rate.item,
+        label=f"{label}（{words}）" if words else label,
+        hours=-(-minutes // 60),
+        yen_per_hour=rate.yen_per_hour,
+        amount_yen=rounded(numerator, denominator, to_yen=terms.round_to_yen, mode=terms.rounding),
+        quantity=quantity,
+        unit=unit,
+        tax_percent=terms.tax_percent,
+        round_to_yen=terms.round_to_yen,
+    )
+
+
+def _best_relief(charge: FeeLine, class_percent: int, relief: Relief | None) -> FeeLine | None:
+    by_class = relief_line(charge, class_percent, by_decision=False)
+    if relief is None:
+        return by_class
+    return better_line(by_class, relief_line(charge, relief.percent_of(charge.item), by_decision=True))
+
+
+def _times(percent: int) -> str:
+    """150 percent is 1.5 times."""
+    whole, part = divmod(percent, 100)
+    return f"{whole}.{part:02}".rstrip("0").rstrip(".")
 
 
 def _starts_minute(band: Band) -> int:

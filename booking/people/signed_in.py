@@ -9,6 +9,8 @@ from uuid import UUID
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
+from booking.fees.payer import Payer
+from booking.fees.relief_models import ReliefApplication
 from booking.people.models import Account, AccountSession, Group, Member, Role
 from booking.places.models import Municipality
 from core.clock import fiscal_year
@@ -24,6 +26,16 @@ class GroupOfActor:
     category: str
     approved_from_year: int | None
     approved_until_year: int | None
+    is_out_of_town: bool = False
+    is_commercial: bool = False
+    is_postpaid: bool = False
+    has_relief: bool = False
+    """An application for relief was granted, for whatever days: only then is it worth asking for which."""
+
+    @property
+    def payer(self) -> Payer:
+        """What its fees go by."""
+        return Payer(self.category, self.is_out_of_town, self.is_commercial)
 
     def is_approved_on(self, day: date) -> bool:
         """Whether its registration covers the fiscal year of a civil day."""
@@ -56,8 +68,8 @@ class Actor:
 
 def _statement() -> sa.Select[Any]:
     # Columns of tables, not of mapped classes: every request runs it, and the mapper's share would be half.
-    session, account, municipality, member, group = (
-        kind.__table__ for kind in (AccountSession, Account, Municipality, Member, Group)
+    session, account, municipality, member, group, relief = (
+        kind.__table__ for kind in (AccountSession, Account, Municipality, Member, Group, ReliefApplication)
     )
     return (
         sa.select(
@@ -72,6 +84,10 @@ def _statement() -> sa.Select[Any]:
             group.c.category,
             group.c.approved_from_year,
             group.c.approved_until_year,
+            group.c.is_out_of_town,
+            group.c.is_commercial,
+            group.c.is_postpaid,
+            sa.exists().where(relief.c.group_id == group.c.id, relief.c.state == "granted"),
         )
         .select_from(session)
         .join(account, account.c.id == session.c.account_id)
@@ -96,7 +112,7 @@ _STATEMENT = _statement()
 
 def actor_of(session: Session, token: str, *, now: datetime) -> Actor | None:
     """The actor of a session token, or None: unknown, revoked, run out, or its account disabled."""
-    # Typed by the dataclasses it fills: a statement of eleven columns is beyond the stubs.
+    # Typed by the dataclasses it fills: a statement of so many columns is beyond the stubs.
     rows: Sequence[Any] = session.execute(_STATEMENT, {"digest": token_digest(token), "now": now}).all()
     if not rows:
         return None

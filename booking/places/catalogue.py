@@ -25,9 +25,11 @@ from booking.places.entries import (
     FeeRateEntry,
     NameEntry,
     OfferingEntry,
+    PercentEntry,
     PolicyEntry,
     Rules,
     SpaceEntry,
+    TermsEntry,
 )
 from booking.places.models import DayKind, Municipality, SpaceKind
 from booking.refunding import policy_models as policies
@@ -117,14 +119,6 @@ def _load(session: Session, municipality_id: int, version: int) -> Catalogue:
     spaces = _spaces(session, municipality_id)
     offerings = _offerings(session, municipality_id, spaces)
     facilities = _facilities(session, municipality_id, spaces, offerings.values())
-    rates: dict[tuple[str, str], list[FeeRateEntry]] = defaultdict(list)
-    for fee in _rows(session, fees.FeeRate, municipality_id, fees.FeeRate.item, fees.FeeRate.id):
-        rates[(fee.space_kind, fee.size)].append(
-            FeeRateEntry(fee.item, fee.yen_per_hour, fee.from_minute, fee.valid_from)
-        )
-    relief = _rows(
-        session, fees.ReliefRate, municipality_id, fees.ReliefRate.category, fees.ReliefRate.valid_from
-    )
     days = _rows(session, models.CalendarDay, municipality_id, models.CalendarDay.day)
     return Catalogue(
         municipality_id=municipality_id,
@@ -137,10 +131,33 @@ def _load(session: Session, municipality_id: int, version: int) -> Catalogue:
         offerings=offerings,
         band_rows=_band_rows(session, municipality_id),
         calendar={row.day: (DayKind(row.kind), row.name) for row in days},
-        fee_rates={key: tuple(listed) for key, listed in rates.items()},
-        relief_percent={(row.category, row.item): row.percent for row in relief},
+        fee_rates=_fee_rates(session, municipality_id),
+        relief_rates=_percents(session, municipality_id, fees.ReliefRate, "category"),
+        fee_factors=_percents(session, municipality_id, fees.FeeFactor, "kind"),
+        fee_terms=tuple(
+            TermsEntry(**{name: getattr(row, name) for name in TermsEntry.__dataclass_fields__})
+            for row in _rows(session, fees.FeeTerms, municipality_id, fees.FeeTerms.valid_from)
+        ),
         refund_policies=_refund_policies(session, municipality_id),
     )
+
+
+def _fee_rates(session: Session, municipality_id: int) -> dict[tuple[str, str], tuple[FeeRateEntry, ...]]:
+    """Ordered by item and by when they were written: of two of one day, the later one counts."""
+    found: dict[tuple[str, str], list[FeeRateEntry]] = defaultdict(list)
+    for row in _rows(session, fees.FeeRate, municipality_id, fees.FeeRate.item, fees.FeeRate.id):
+        entry = FeeRateEntry(**{name: getattr(row, name) for name in FeeRateEntry.__dataclass_fields__})
+        found[row.space_kind, row.size].append(entry)
+    return {key: tuple(listed) for key, listed in found.items()}
+
+
+def _percents(
+    session: Session, municipality_id: int, model: Any, of: str
+) -> dict[tuple[str, str], tuple[PercentEntry, ...]]:
+    found: dict[tuple[str, str], list[PercentEntry]] = defaultdict(list)
+    for row in _rows(session, model, municipality_id, model.valid_from):
+        found[getattr(row, of), row.item].append(PercentEntry(row.valid_from, row.percent))
+    return {key: tuple(listed) for key, listed in found.items()}
 
 
 def _rows(session: Session, model: Any, municipality_id: int, *order: Any) -> Iterable[Any]:
@@ -157,7 +174,9 @@ def _spaces(session: Session, municipality_id: int) -> dict[int, SpaceEntry]:
         courts[row.space_id].append(CourtEntry(row.id, row.space_id, row.name, row.share))
     rows = _rows(session, models.Space, municipality_id, models.Space.sort_key, models.Space.id)
     return {
-        row.id: SpaceEntry(row.id, row.facility_id, SpaceKind(row.kind), row.name, tuple(courts[row.id]))
+        row.id: SpaceEntry(
+            row.id, row.facility_id, SpaceKind(row.kind), row.name, tuple(courts[row.id]), row.has_hvac
+        )
         for row in rows
     }
 
@@ -193,6 +212,7 @@ def _offerings(
             access_points=tuple(sorted(access_points[row.id])),
             approval_required=space.facility_id in wanting,
             withdrawn_on=row.withdrawn_on,
+            has_hvac=space.has_hvac,
         )
     return offerings
 

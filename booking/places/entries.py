@@ -47,6 +47,7 @@ class SpaceEntry:
     kind: SpaceKind
     name: str
     courts: tuple[CourtEntry, ...]
+    has_hvac: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,6 +69,8 @@ class OfferingEntry:
     """What a reservation of it opens, ascending; empty: the key is had from staff."""
     approval_required: bool
     withdrawn_on: date | None
+    has_hvac: bool = False
+    """Heating and cooling are sold with it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,12 +120,36 @@ class BandRow:
 
 @dataclass(frozen=True, slots=True)
 class FeeRateEntry:
-    """Yen an hour for an item, from a day on."""
+    """Yen for an item, from a day on; `fees/models.py` explains each."""
 
     item: str
     yen_per_hour: int
     from_minute: int
     valid_from: date
+    valid_until: date | None = None
+    until_minute: int = 1440
+    months: int = 0b1111_1111_1111
+    step_minutes: int = 60
+    unit: str = "hour"
+
+
+@dataclass(frozen=True, slots=True)
+class PercentEntry:
+    """A percentage from a day on: a factor, or a relief."""
+
+    valid_from: date
+    percent: int
+
+
+@dataclass(frozen=True, slots=True)
+class TermsEntry:
+    """How fees are rounded and taxed from a day on."""
+
+    valid_from: date
+    round_to_yen: int = 1
+    rounding: str = "down"
+    tax_percent: int = 10
+    is_tax_included: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -166,8 +193,11 @@ class Catalogue:
     calendar: Mapping[date, tuple[DayKind, str]]
     fee_rates: Mapping[tuple[str, str], tuple[FeeRateEntry, ...]]
     """Keyed by (kind of space, size)."""
-    relief_percent: Mapping[tuple[str, str], int]
-    """Keyed by (category of group, item)."""
+    relief_rates: Mapping[tuple[str, str], tuple[PercentEntry, ...]]
+    """Percent off by (category of group, item)."""
+    fee_factors: Mapping[tuple[str, str], tuple[PercentEntry, ...]] = field(default_factory=dict)
+    """Percent of the price by (kind of factor, item)."""
+    fee_terms: tuple[TermsEntry, ...] = ()
     refund_policies: tuple[PolicyEntry, ...] = ()
     """By day and order of writing."""
     _bands: dict[tuple[int, date], tuple[Band, ...]] = field(default_factory=dict)

@@ -118,6 +118,8 @@ class Space(Base):
     facility_id: Mapped[int] = mapped_column(sa.ForeignKey("facility.id"), index=True)
     kind: Mapped[str] = mapped_column(sa.String(24))
     name: Mapped[str] = mapped_column(sa.String(60))
+    has_hvac: Mapped[bool] = mapped_column(server_default=sa.false(), default=False)
+    """冷暖房: heating and cooling are sold with it."""
     sort_key: Mapped[int] = mapped_column(default=0)
 
 

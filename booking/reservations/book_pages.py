@@ -12,7 +12,9 @@ from booking.app.http_errors import status_of, wants_json
 from booking.app.parsing import Sent, id_of, window_of
 from booking.availability.month import of_month
 from booking.availability.status import BandLine, BandStatus
+from booking.fees.payer import Payer
 from booking.fees.quote import Quote, quote
+from booking.fees.relief import relief_of
 from booking.people.signed_in import GroupOfActor
 from booking.places.catalogue import Catalogue, catalogue
 from booking.reservations import hold as holding
@@ -161,7 +163,7 @@ def _choices(here: Here, places: Catalogue, offering_id: int, window: Window) ->
         "sent": request.form,
         "lengths": _lengths(bands, window, places.rules.max_bands),
         "candidates": _candidates(here, places, offering_id, window),
-        "guide_price": quote(places, offering_id=offering_id, window=window, category="general"),
+        "guide_price": quote(places, offering_id=offering_id, window=window, payer=Payer("general")),
         "rules": places.rules,
         "office": places.office_contact,
         "now": here.now,
@@ -207,7 +209,13 @@ def _candidates(here: Here, places: Catalogue, offering_id: int, window: Window)
         Candidate(
             group,
             group.is_approved_on(day),
-            quote(places, offering_id=offering_id, window=window, category=group.category),
+            quote(
+                places,
+                offering_id=offering_id,
+                window=window,
+                payer=group.payer,
+                relief=relief_of(here.session, group, day),
+            ),
         )
         for group in here.visitor.groups
     ]

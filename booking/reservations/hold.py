@@ -7,6 +7,7 @@ import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
 from booking.fees.quote import Quote, quote
+from booking.fees.relief import relief_of
 from booking.notices import mail
 from booking.people.signed_in import Actor
 from booking.places.catalogue import catalogue
@@ -74,7 +75,13 @@ def hold(
     offering = places.offering(offering_id)
     if not group.is_approved_on(civil_day(window.starts_at)):
         raise GroupNotApproved()
-    price = quote(places, offering_id=offering_id, window=window, category=group.category)
+    price = quote(
+        places,
+        offering_id=offering_id,
+        window=window,
+        payer=group.payer,
+        relief=relief_of(session, group, civil_day(window.starts_at)),
+    )
     state, due_at, pay_until = _beginning(places.rules, offering, window, price.amount_yen, now=now)
     found = _look(session, places, offering, window, group_id, request_key, price.amount_yen)
     if found is not None:

@@ -169,7 +169,7 @@ def upgrade() -> None:
         sa.Column("item", sa.String(length=16), nullable=False),
         sa.Column("valid_from", sa.Date(), nullable=False),
         sa.Column("percent", sa.Integer(), nullable=False),
-        sa.CheckConstraint("percent >= 0", name=op.f("ck_fee_factor_percent_not_negative")),
+        sa.CheckConstraint("percent >= 100", name=op.f("ck_fee_factor_percent_not_less")),
         sa.ForeignKeyConstraint(
             ["municipality_id"], ["municipality.id"], name=op.f("fk_fee_factor_municipality_id_municipality")
         ),
@@ -183,6 +183,9 @@ def upgrade() -> None:
         sa.Column("rounding", sa.String(length=8), nullable=False),
         sa.Column("tax_percent", sa.Integer(), nullable=False),
         sa.Column("is_tax_included", sa.Boolean(), nullable=False),
+        sa.CheckConstraint("rounding IN ('down', 'half_up', 'up')", name=op.f("ck_fee_terms_rounding_known")),
+        sa.CheckConstraint("round_to_yen > 0", name=op.f("ck_fee_terms_multiple_positive")),
+        sa.CheckConstraint("tax_percent BETWEEN 0 AND 100", name=op.f("ck_fee_terms_tax_in_range")),
         sa.ForeignKeyConstraint(
             ["municipality_id"], ["municipality.id"], name=op.f("fk_fee_terms_municipality_id_municipality")
         ),
@@ -611,6 +614,8 @@ def upgrade() -> None:
         "reservation", sa.Column("pays_by", sa.String(length=16), server_default="stripe", nullable=False)
     )
 
+    op.add_column("space", sa.Column("has_hvac", sa.Boolean(), server_default=sa.false(), nullable=False))
+
     op.add_column(
         "user_group", sa.Column("is_out_of_town", sa.Boolean(), server_default=sa.false(), nullable=False)
     )
@@ -635,6 +640,8 @@ def downgrade() -> None:
     op.drop_column("user_group", "is_postpaid")
     op.drop_column("user_group", "is_commercial")
     op.drop_column("user_group", "is_out_of_town")
+
+    op.drop_column("space", "has_hvac")
 
     op.drop_column("reservation", "pays_by")
 

@@ -20,6 +20,7 @@ from booking.app.factory import create_app
 from booking.app.guards import TOKEN
 from booking.app.services import Services
 from booking.app.wiring import build_services
+from booking.fees.payer import Payer
 from booking.fees.quote import quote
 from booking.people.models import Account, Group, Member, Role
 from booking.people.sign_in import open_session
@@ -206,7 +207,9 @@ class BenchTown:
             if not claimed.isdisjoint(cells) or not taken.isdisjoint(cells):
                 continue
             taken |= cells
-            price = quote(places, offering_id=offering.id, window=band.window, category="youth").amount_yen
+            price = quote(
+                places, offering_id=offering.id, window=band.window, payer=Payer("youth")
+            ).amount_yen
             # Slots in reach of a lock's horizon ask it; the free ones are kept for confirming at once.
             kind = "free" if not price and offering.access_points else "paid"
             found[kind].append(Slot(offering.id, band.first, band.length))

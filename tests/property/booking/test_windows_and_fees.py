@@ -6,6 +6,7 @@ from itertools import pairwise
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from booking.fees.payer import Payer
 from booking.fees.quote import quote
 from booking.places.entries import Band, BandRow, FeeRateEntry
 from booking.reservations.rules import run_length, runs
@@ -64,7 +65,7 @@ def test_lines_add_up_and_nobody_is_paid_for_coming(
     )
     for window in runs(bands_of(timetable), 2):
         full, relieved = (
-            quote(found, offering_id=FULL, window=window, category=category)
+            quote(found, offering_id=FULL, window=window, payer=Payer(category))
             for category in ("general", "youth")
         )
         assert sum(line.amount_yen for line in relieved.lines) == relieved.amount_yen

@@ -11,8 +11,10 @@ from booking.places.entries import (
     FeeRateEntry,
     NameEntry,
     OfferingEntry,
+    PercentEntry,
     Rules,
     SpaceEntry,
+    TermsEntry,
 )
 from booking.places.models import DayKind, SpaceKind
 
@@ -32,7 +34,12 @@ FULL, HALF_A, HALF_B = 1, 2, 3
 
 
 def offering(
-    offering_id: int, size: str, courts: tuple[int, ...], withdrawn_on: date | None = None
+    offering_id: int,
+    size: str,
+    courts: tuple[int, ...],
+    withdrawn_on: date | None = None,
+    *,
+    has_hvac: bool = False,
 ) -> OfferingEntry:
     """An offering of the only gym."""
     return OfferingEntry(
@@ -49,6 +56,7 @@ def offering(
         access_points=(7,),
         approval_required=False,
         withdrawn_on=withdrawn_on,
+        has_hvac=has_hvac,
     )
 
 
@@ -67,10 +75,13 @@ def catalogue(
     rates: tuple[FeeRateEntry, ...] = (FeeRateEntry("base", 300, 0, LONG_AGO),),
     relief: Mapping[tuple[str, str], int] | None = None,
     withdrawn_on: date | None = None,
+    factors: Mapping[tuple[str, str], int] | None = None,
+    terms: tuple[TermsEntry, ...] = (),
+    has_hvac: bool = False,
 ) -> Catalogue:
     """One gym of two halves; evenings on weekdays, mornings on Saturdays, unless told otherwise."""
     offerings = {
-        FULL: offering(FULL, "full", (1, 2), withdrawn_on),
+        FULL: offering(FULL, "full", (1, 2), withdrawn_on, has_hvac=has_hvac),
         HALF_A: offering(HALF_A, "half", (1,)),
         HALF_B: offering(HALF_B, "half", (2,)),
     }
@@ -108,5 +119,7 @@ def catalogue(
         band_rows=usual if bands is None else bands,
         calendar=calendar or {},
         fee_rates={("gym", "full"): rates},
-        relief_percent=relief or {},
+        relief_rates={key: (PercentEntry(LONG_AGO, percent),) for key, percent in (relief or {}).items()},
+        fee_factors={key: (PercentEntry(LONG_AGO, percent),) for key, percent in (factors or {}).items()},
+        fee_terms=terms,
     )

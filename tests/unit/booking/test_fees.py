@@ -2,6 +2,7 @@
 
 from datetime import date, timedelta
 
+from booking.fees.payer import Payer
 from booking.fees.quote import Quote, quote
 from booking.places.entries import Catalogue, FeeRateEntry
 from core.clock import start_of_day
@@ -19,7 +20,7 @@ def hours(first: float, last: float) -> Window:
 
 
 def priced(found: Catalogue, wanted: Window, category: str = "general", offering: int = FULL) -> Quote:
-    return quote(found, offering_id=offering, window=wanted, category=category)
+    return quote(found, offering_id=offering, window=wanted, payer=Payer(category))
 
 
 def test_base_and_lighting_are_charged_by_the_hour() -> None:
@@ -72,4 +73,14 @@ def test_lines_as_frozen_sum_to_the_amount() -> None:
     found = priced(catalogue(rates=(BASE, LIGHTING), relief={("general", "base"): 33}), hours(18, 20))
     frozen = [line.as_json() for line in found.lines]
     assert sum(line["amount_yen"] for line in frozen) == found.amount_yen
-    assert set(frozen[0]) == {"item", "label", "hours", "yen_per_hour", "amount_yen"}
+    assert frozen[0] == {
+        "item": "base",
+        "label": "使用料",
+        "hours": 2,
+        "yen_per_hour": 300,
+        "amount_yen": 600,
+        "quantity": 2,
+        "unit": "hour",
+        "tax_percent": 10,
+        "round_to_yen": 1,
+    }

@@ -4,6 +4,7 @@ from datetime import UTC, date, datetime, timedelta
 
 import pytest
 
+from booking.fees.payer import Payer
 from booking.fees.quote import quote
 from booking.places.models import DayKind
 from booking.reservations import refusals
@@ -67,7 +68,7 @@ def test_a_facility_open_around_the_clock_sells_over_midnight() -> None:
     all_day = rows(*((hour, hour + 1) for hour in range(24)))
     open_always = catalogue(bands={("facility", 1, kind): all_day for kind in DayKind})
     require_offered(open_always, FULL, hours(23, 25), now=NOW)
-    price = quote(open_always, offering_id=FULL, window=hours(23, 25), category="general")
+    price = quote(open_always, offering_id=FULL, window=hours(23, 25), payer=Payer("general"))
     assert price.amount_yen == 600
     with pytest.raises(refusals.TooLong):
         require_offered(open_always, FULL, hours(23, 26), now=NOW)
