@@ -82,7 +82,7 @@ def start(
     references = [item.reference for item in items]
     standing = _standing(session, references)
     if not standing:
-        payment = _insert_or_none(
+        payment = insert_or_none(
             session,
             Payment(
                 id=new_id(now),
@@ -179,7 +179,7 @@ def _standing(session: Session, references: Sequence[UUID]) -> Sequence[Payment]
     ).all()
 
 
-def _insert_or_none(session: Session, payment: Payment, items: Sequence[Item]) -> Payment | None:
+def insert_or_none(session: Session, payment: Payment, items: Sequence[Item]) -> Payment | None:
     """The new attempt, or None where somebody else's for one of the items came first."""
     rows = [
         {
