@@ -12,6 +12,7 @@ from booking.people.models import Account, Group
 from booking.places.models import FacilityName, Municipality, Offering, Space
 from booking.reservations.models import Reservation
 from core.clock import civil_day
+from payments.states import Method
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +38,8 @@ class About:
     reveal_from: datetime
     """From when on the door code can be seen."""
     free_cancel_until: datetime | None
+    is_postpaid: bool = False
+    """後納: on the monthly invoice; no money goes back, the invoice is less by it."""
 
 
 def offices_of(session: Session, municipality_ids: Collection[int]) -> dict[int, Office]:
@@ -93,6 +96,7 @@ def about_reservations(session: Session, reservation_ids: Collection[UUID]) -> d
                 reservation.state_changed_at, reservation.starts_at - timedelta(seconds=reveal_s)
             ),
             free_cancel_until=_free_until(reservation),
+            is_postpaid=reservation.pays_by == Method.INVOICE,
         )
     return found
 

@@ -40,6 +40,14 @@ TEMPLATES: Mapping[str, Template] = {
     "expired": Template(),
     "undecided": Template(),
     "revoked": Template(frozenset({"reason", "refund_yen"})),
+    "invoice_issued": Template(
+        frozenset({"group", "month", "amount_yen", "due_on"}), is_about_reservation=False
+    ),
+    "invoice_overdue": Template(
+        frozenset({"group", "month", "amount_yen", "due_on"}), is_about_reservation=False
+    ),
+    "invoice_paid": Template(frozenset({"group", "month", "amount_yen"}), is_about_reservation=False),
+    "payment_request": Template(frozenset({"group", "count", "amount_yen"}), is_about_reservation=False),
     "codes_changed": Template(),
     "door_unreached": Template(),
     "lock_alarm": Template(
@@ -50,6 +58,7 @@ TEMPLATES: Mapping[str, Template] = {
 """made: held, to be paid by `pay_by` · expired: not paid in time · undecided: no approval in time ·
 refunded: the money is on its way back · late_refunded: money came after the slot was gone, and goes back ·
 codes_changed: the digits are other ones · door_unreached: a day before it the lock does not know of it ·
+invoice_…, payment_request: to who stands for a group, about what it owes ·
 lock_alarm: to managers, one for all alarms of a kind."""
 
 

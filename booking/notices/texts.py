@@ -89,6 +89,7 @@ def _words(about: About) -> dict[str, Any]:
         "permit_number": about.permit_number,
         "reveal_from": about.reveal_from,
         "free_cancel_until": about.free_cancel_until,
+        "is_postpaid": about.is_postpaid,
     }
 
 

@@ -8,7 +8,7 @@ from sqlalchemy.orm import Session
 from booking.notices import mail
 from booking.people.signed_in import Actor
 from booking.places.catalogue import catalogue
-from booking.reservations import claims
+from booking.reservations import claims, postpaid
 from booking.reservations.confirm import confirm
 from booking.reservations.models import Reservation, State
 from booking.reservations.queries import locked_for
@@ -18,10 +18,11 @@ from booking.reservations.selling import require_sellable
 from booking.reservations.states import move
 from core import audit
 from core.errors import BadInput, NotThere
+from payments.states import Method
 
 
 def approve(session: Session, *, actor: Actor, reservation_id: UUID, now: datetime) -> Reservation:
-    """Approve a request: held with a deadline for paying, or confirmed where nothing is to be paid.
+    """Approve a request: held with a deadline for paying, or confirmed where nothing is to be paid first.
 
     Raises:
         NotThere: no such reservation of the municipality, or the actor is no manager.
@@ -36,7 +37,9 @@ def approve(session: Session, *, actor: Actor, reservation_id: UUID, now: dateti
         raise Ended()
     # Days may have passed since the request, which was asked the same: the lock may be out of reach by now.
     require_sellable(session, reservation, now=now)
-    if reservation.amount_yen:
+    if reservation.pays_by == Method.INVOICE and not postpaid.is_allowed(session, reservation):
+        reservation.pays_by = Method.STRIPE
+    if reservation.amount_yen and reservation.pays_by != Method.INVOICE:
         town = catalogue(session, actor.municipality_id, version=actor.catalogue_version).rules
         pay_until = min(now + timedelta(seconds=town.pay_after_approval_for_s), reservation.starts_at)
         move(reservation, State.HELD, now=now, due_at=pay_until)

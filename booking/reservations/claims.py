@@ -24,9 +24,11 @@ from booking.reservations.states import UNSETTLED
 from core.database import UtcDateTime
 from core.errors import NotThere
 from core.window import Window
+from payments.states import Method
 
 MAX_FREE_PER_START = 2
-"""Free reservations that a group may have of one start (lock protocol 6): each uses up a revision."""
+"""Free or postpaid reservations that a group may have of one start (lock protocol 6):
+each uses up a revision."""
 
 _UNSETTLED = ", ".join(f"'{state}'" for state in sorted(UNSETTLED))
 
@@ -51,7 +53,7 @@ _HAS_ROOM = f"""
 AND (:amount_yen > 0 OR (
     SELECT count(*) FROM reservation r
     WHERE r.group_id = :group_id AND r.starts_at = :starts_at
-        AND r.amount_yen = 0 AND r.permit_number IS NOT NULL
+        AND (r.amount_yen = 0 OR r.pays_by = 'invoice') AND r.permit_number IS NOT NULL
 ) < :max_free)
 AND NOT EXISTS (
     SELECT 1 FROM reservation r WHERE r.group_id = :group_id AND r.request_key = :request_key
@@ -97,6 +99,8 @@ def take_new(
 ) -> bool:
     """Take a new reservation's claims before it is inserted itself; True where it has them all.
 
+    `amount_yen`: what is to be paid before it is confirmed; nothing where it is paid by invoice.
+
     False: a part is somebody else's, the group is at its limit, or the key was used already. What was taken
     of it is undone by the caller's rollback.
     """
@@ -132,7 +136,7 @@ def require_free_one(session: Session, *, group_id: UUID, starts_at: datetime) -
         .where(
             Reservation.group_id == group_id,
             Reservation.starts_at == starts_at,
-            Reservation.amount_yen == 0,
+            sa.or_(Reservation.amount_yen == 0, Reservation.pays_by == Method.INVOICE),
             Reservation.permit_number.is_not(None),
         )
     )
@@ -180,7 +184,7 @@ SELECT
     (SELECT r.id FROM reservation r WHERE r.group_id = g.id AND r.request_key = :request_key) AS same,
     (SELECT count(*) FROM reservation r WHERE r.group_id = g.id AND r.state IN ({_UNSETTLED})) AS holds,
     (SELECT count(*) FROM reservation r WHERE r.group_id = g.id AND r.starts_at = :starts_at
-        AND r.amount_yen = 0 AND r.permit_number IS NOT NULL) AS free_ones,
+        AND (r.amount_yen = 0 OR r.pays_by = 'invoice') AND r.permit_number IS NOT NULL) AS free_ones,
     (SELECT count(*) FROM claim c WHERE c.municipality_id = :municipality_id AND c.court_id IN {{courts}}
         AND c.granule >= :first AND c.granule < :last) AS taken,
     (SELECT count(*) FROM claim c WHERE c.municipality_id = :municipality_id AND c.court_id IN {{courts}}

@@ -19,6 +19,7 @@ from booking.reservations.models import Channel, Reservation, State
 from booking.reservations.refusals import (
     GroupNotApproved,
     NotSellableNow,
+    PostpaidNotAllowed,
     SlotClosed,
     SlotTaken,
     TooLateForApproval,
@@ -49,9 +50,13 @@ def hold(
     offering_id: int,
     window: Window,
     request_key: str,
+    pays_by: Method = Method.STRIPE,
+    channel: Channel = Channel.ONLINE,
     now: datetime,
 ) -> Reservation:
     """A reservation for a group of the actor: held; requested where an approval is wanted; confirmed if free.
+
+    Paid by invoice (後納), it is confirmed at once as well.
 
     The same `request_key` of the same group again gives the same reservation, whatever else is asked.
 
@@ -61,7 +66,8 @@ def hold(
         GroupNotApproved: its registration does not cover the fiscal year of the use.
         TooLateForApproval: an approval is wanted and the start is too near.
         TooManyHolds: the group has as many unsettled reservations as the rule allows.
-        ZeroFeeLimit: a third free reservation of the same start.
+        PostpaidNotAllowed: by invoice, and the group is not approved for it.
+        ZeroFeeLimit: a third reservation of the same start for which nothing is paid before.
         SlotClosed, SlotTaken: a closure or another reservation has a part; the claims' primary key decides.
         NotSellableNow: a lock could not know the code in time.
 
@@ -75,6 +81,8 @@ def hold(
     offering = places.offering(offering_id)
     if not group.is_approved_on(civil_day(window.starts_at)):
         raise GroupNotApproved()
+    if pays_by is Method.INVOICE and not group.is_postpaid:
+        raise PostpaidNotAllowed()
     price = quote(
         places,
         offering_id=offering_id,
@@ -82,8 +90,9 @@ def hold(
         payer=group.payer,
         relief=relief_of(session, group, civil_day(window.starts_at)),
     )
-    state, due_at, pay_until = _beginning(places.rules, offering, window, price.amount_yen, now=now)
-    found = _look(session, places, offering, window, group_id, request_key, price.amount_yen)
+    first_yen = 0 if pays_by is Method.INVOICE else price.amount_yen
+    state, due_at, pay_until = _beginning(places.rules, offering, window, first_yen, now=now)
+    found = _look(session, places, offering, window, group_id, request_key, first_yen)
     if found is not None:
         return found
     try:
@@ -101,13 +110,13 @@ def hold(
         starts_at=window.starts_at,
         ends_at=window.ends_at,
         state=state,
-        channel=Channel.ONLINE,
+        channel=channel,
         created_at=now,
         state_changed_at=now,
         next_due_at=due_at,
         pay_until=pay_until,
         request_key=request_key,
-        pays_by=Method.STRIPE,
+        pays_by=pays_by,
         **_as_sold(places, offering, price, window, now=now),
     )
     if not claims.take_new(
@@ -118,10 +127,10 @@ def hold(
         reservation_id=reservation.id,
         group_id=group_id,
         request_key=request_key,
-        amount_yen=price.amount_yen,
+        amount_yen=first_yen,
         max_holds=places.rules.max_holds_per_group,
     ):
-        found = _look(session, places, offering, window, group_id, request_key, price.amount_yen)
+        found = _look(session, places, offering, window, group_id, request_key, first_yen)
         if found is None:
             raise SlotTaken()
         return found

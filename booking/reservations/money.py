@@ -5,6 +5,7 @@ from uuid import UUID
 
 from sqlalchemy.orm import Session
 
+from booking.counter.invoice_money import invoice_settled
 from booking.notices import mail
 from booking.places.catalogue import catalogue
 from booking.reservations import claims
@@ -32,6 +33,10 @@ def payment_settled(
     """
     reservation = locked(session, reference)
     if reservation is None:
+        if invoice_settled(
+            session, invoice_id=reference, payment_id=payment_id, amount_yen=amount_yen, now=now
+        ):
+            return
         raise ContractBroken(f"payment {payment_id} for an unknown reservation")
     is_enough = amount_yen >= reservation.amount_yen
     if (is_enough and reservation.state == State.HELD) or (

@@ -74,11 +74,18 @@ class TooManyHolds(Refused):
     sentence = "支払い待ち・承認待ちの予約が上限に達しています。先にそちらを済ませてください。"
 
 
+class PostpaidNotAllowed(Refused):
+    """The group is not approved to pay by monthly invoice (後納)."""
+
+    code = "postpaid_not_allowed"
+    sentence = "この団体は後納の承認を受けていません。ほかの支払い方法を選んでください。"
+
+
 class ZeroFeeLimit(Refused):
-    """The group has had two free reservations of this start already; more would use up the lock's codes."""
+    """The group has had two free or postpaid ones of this start; more would use up the lock's codes."""
 
     code = "zero_fee_limit"
-    sentence = "この時間帯の無料の予約は、取り直しができる回数を超えました。窓口へお問い合わせください。"
+    sentence = "この時間帯の無料・後納の予約は、取り直せる回数を超えました。窓口へお問い合わせください。"
 
 
 class NotSellableNow(Refused):
