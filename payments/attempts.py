@@ -7,6 +7,7 @@ from sqlalchemy.orm import Session
 from core.ids import new_id
 from payments import ledger
 from payments.callbacks import Callbacks
+from payments.cases import About, CaseKind, open_case
 from payments.due import give_back
 from payments.ledger import Account, Line
 from payments.metrics import ATTEMPTS
@@ -16,7 +17,10 @@ from payments.states import CAN_CAPTURE, PaymentState, RefundState, require_paym
 
 LOOK_AGAIN = timedelta(seconds=20)
 """While somebody may be on the card page; webhooks and the return page are quicker, where they come."""
-LOOK_AGAIN_LATE = timedelta(minutes=5)
+LOOK_AGAIN_LATE = timedelta(minutes=10)
+"""While a voucher waits to be paid at a till, for days."""
+FUNDS_COME_WITHIN = timedelta(days=3)
+"""Where Stripe does not say until when it waits."""
 
 
 def move(payment: Payment, state: PaymentState, *, now: datetime) -> None:
@@ -38,10 +42,12 @@ def move(payment: Payment, state: PaymentState, *, now: datetime) -> None:
 
 def close(session: Session, payment: Payment, *, callbacks: Callbacks, now: datetime) -> None:
     """Nothing can be captured any more: release what it was for."""
+    # An attempt that was over once may come back and end again; another may stand for the same by then.
+    standing = [item.reference for item in payment.items if item.is_standing]
     move(payment, PaymentState.EXPIRED, now=now)
     session.flush()
-    for item in payment.items:
-        callbacks.attempts_closed(session, reference=item.reference, now=now)
+    for reference in standing:
+        callbacks.attempts_closed(session, reference=reference, now=now)
 
 
 def adopt(payment: Payment, remote: RemoteSession, *, now: datetime) -> None:
@@ -82,20 +88,39 @@ def apply(
             payment.next_due_at = payment.leased_until = None
         else:
             close(session, payment, callbacks=callbacks, now=now)
+    elif remote.status == SessionStatus.AWAITING_FUNDS:
+        _await_funds(session, payment, remote, callbacks=callbacks, now=now)
     elif payment.state == PaymentState.EXPIRED:
         # We were told it was over, and it is not: have it expired again.
         move(payment, PaymentState.CLOSING, now=now)
         give_back(payment, due_at=now)
     else:
-        give_back(payment, due_at=_next_look(payment, remote, now))
+        give_back(payment, due_at=_next_look(payment, now))
 
 
-def _next_look(payment: Payment, remote: RemoteSession, now: datetime) -> datetime:
-    if remote.status == SessionStatus.AWAITING_FUNDS:
-        return now + LOOK_AGAIN_LATE
+def _next_look(payment: Payment, now: datetime) -> datetime:
     if payment.state == PaymentState.CLOSING:
         return now
+    if payment.state == PaymentState.PROCESSING:
+        return now + LOOK_AGAIN_LATE
     return min(now + LOOK_AGAIN, payment.deadline_at)
+
+
+def _await_funds(
+    session: Session, payment: Payment, remote: RemoteSession, *, callbacks: Callbacks, now: datetime
+) -> None:
+    """The payer is done: what it was for is kept until Stripe's own deadline."""
+    due_at = remote.funds_due_at or payment.funds_due_at or now + FUNDS_COME_WITHIN
+    is_news = payment.state != PaymentState.PROCESSING or payment.funds_due_at != due_at
+    if payment.state != PaymentState.PROCESSING:
+        move(payment, PaymentState.PROCESSING, now=now)
+    payment.url, payment.funds_due_at = remote.voucher_url, due_at
+    give_back(payment, due_at=now + LOOK_AGAIN_LATE)
+    session.flush()
+    if is_news:
+        for item in payment.items:
+            if item.is_standing:
+                callbacks.payment_processing(session, reference=item.reference, funds_due_at=due_at, now=now)
 
 
 def _capture(
@@ -138,18 +163,35 @@ def _refuse_capture(
     is_live: bool,
     now: datetime,
 ) -> None:
-    was_over = payment.state == PaymentState.EXPIRED
+    standing = [item.reference for item in payment.items if item.is_standing]
     move(payment, PaymentState.MISMATCHED, now=now)
     payment.last_error = (
         f"captured {remote.amount} {remote.currency}, live={remote.is_live}; "
         f"asked {payment.amount_yen} jpy, live={is_live}"
     )
     session.flush()
-    if remote.amount > 0 and remote.is_live == is_live:
+    is_ours = remote.is_live == is_live
+    open_case(
+        session,
+        municipality_id=payment.municipality_id,
+        kind=CaseKind.WRONG_AMOUNT if is_ours else CaseKind.FOREIGN_MODE,
+        about=About(
+            subject=str(payment.id),
+            reference=payment.items[0].reference,
+            payment_id=payment.id,
+            amount_yen=remote.amount if remote.currency == "jpy" else None,
+            detail={
+                "asked": f"{payment.amount_yen} jpy",
+                "captured": f"{remote.amount} {remote.currency}",
+                "is_live": remote.is_live,
+            },
+        ),
+        now=now,
+    )
+    if remote.amount > 0 and is_ours:
         _owe_everything(session, payment, remote, now=now)
-    if not was_over:
-        for item in payment.items:
-            callbacks.attempts_closed(session, reference=item.reference, now=now)
+    for reference in standing:
+        callbacks.attempts_closed(session, reference=reference, now=now)
 
 
 def _owe_everything(session: Session, payment: Payment, remote: RemoteSession, *, now: datetime) -> None:

@@ -26,6 +26,17 @@ class AttemptsClosed(Protocol):
     def __call__(self, session: Session, *, reference: UUID, now: datetime) -> None: ...
 
 
+class PaymentProcessing(Protocol):
+    """The payer is done and the money for a reference comes later, by `funds_due_at` or not at all.
+
+    `attempts_closed` or `payment_settled` ends it.
+    """
+
+    def __call__(
+        self, session: Session, *, reference: UUID, funds_due_at: datetime, now: datetime
+    ) -> None: ...
+
+
 class RefundChanged(Protocol):
     """A refund moved; `state` is a `payments.states.RefundState`."""
 
@@ -43,8 +54,9 @@ class RefundChanged(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Callbacks:
-    """The three that `booking` answers."""
+    """The four that `booking` answers."""
 
     payment_settled: PaymentSettled
     attempts_closed: AttemptsClosed
     refund_changed: RefundChanged
+    payment_processing: PaymentProcessing

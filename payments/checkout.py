@@ -19,6 +19,7 @@ from payments.errors import (
     AlreadyPaid,
     AttemptOver,
     AttemptStanding,
+    FundsAwaited,
     SlipOut,
     StripeFailed,
     StripeRejected,
@@ -50,6 +51,17 @@ class Item:
 
 
 @dataclass(frozen=True, slots=True)
+class Ways:
+    """How it may be paid, Stripe's names; `funds_within_days` where one of them pays later."""
+
+    methods: tuple[str, ...] = ("card",)
+    funds_within_days: int | None = None
+
+
+CARD_ONLY = Ways()
+
+
+@dataclass(frozen=True, slots=True)
 class _Intent:
     order: SessionOrder
     key: str
@@ -66,12 +78,14 @@ def start(
     return_url: str,
     cancel_url: str,
     mail_address: str | None,
+    ways: Ways = CARD_ONLY,
     now: datetime,
 ) -> Payment:
     """The attempt to pay for these items: the one that is open already, else a new one.
 
     Raises:
         AlreadyPaid: a payment for one of them has settled.
+        FundsAwaited: the payer is done with one for them and its money comes later.
         SlipOut: a slip is out for one of them.
         AttemptStanding: an attempt for other items or amounts, or one being closed, can still capture.
         AttemptOver: the deadline has passed.
@@ -96,6 +110,8 @@ def start(
                 return_url=return_url,
                 cancel_url=cancel_url,
                 mail_address=mail_address,
+                offered_methods=list(ways.methods),
+                funds_within_days=ways.funds_within_days,
             ),
             items,
         )
@@ -109,7 +125,7 @@ def open_session(database: Database, stripe: StripeApi, payment_id: UUID, clock:
     """The address of the hosted page; asks Stripe for it the first time, and after a crash for the same one.
 
     Raises:
-        AlreadyPaid, AttemptOver: there is nothing to pay (any more).
+        AlreadyPaid, FundsAwaited, AttemptOver: there is nothing to pay (any more).
         StripeUnavailable: not known whether Stripe has made it; calling again is safe.
         StripeRejected: Stripe refuses the order; the attempt is closed at its deadline.
     """
@@ -129,9 +145,12 @@ def close(session: Session, *, reference: UUID, now: datetime) -> bool:
 
     True where that is so already: no attempt, or none that Stripe has heard of, or one that is final. Else
     the loop expires the session at Stripe and calls `attempts_closed`, or `payment_settled` where the payer
-    was first. An attempt for several references closes for all of them.
+    was first. An attempt for several references closes for all of them. Money that is on its way (konbini)
+    is waited for.
     """
     for payment in _standing(session, [reference]):
+        if payment.state == PaymentState.PROCESSING:
+            return _is_given_up(payment, reference)
         is_unheard = payment.state == PaymentState.OPENING and payment.first_sent_at is None
         if is_unheard or (payment.method != Method.STRIPE and payment.state == PaymentState.OPEN):
             # A slip is ours to take back; what is paid with it all the same is late money.
@@ -143,6 +162,22 @@ def close(session: Session, *, reference: UUID, now: datetime) -> bool:
         if payment.state in CAN_CAPTURE:
             return False
     return True
+
+
+def give_up(session: Session, *, reference: UUID, now: datetime) -> bool:
+    """As `close`, for somebody who wants it no more: also money on its way is not waited for.
+
+    Stripe lets nobody take a voucher back: a complete session cannot be expired, nor its intent cancelled.
+    Should it be paid all the same, `payment_settled` comes, and `queries.is_given_up` says to give it back.
+
+    Source: docs.stripe.com/api/payment_intents/cancel, "Checkout Session".
+    """
+    for payment in _standing(session, [reference]):
+        for item in payment.items:
+            if payment.state == PaymentState.PROCESSING and item.reference == reference:
+                item.given_up_at = item.given_up_at or now
+    session.flush()
+    return close(session, reference=reference, now=now)
 
 
 def live_of(session: Session, *, reference: UUID) -> Payment | None:
@@ -210,11 +245,17 @@ def insert_or_none(session: Session, payment: Payment, items: Sequence[Item]) ->
     return payment
 
 
+def _is_given_up(payment: Payment, reference: UUID) -> bool:
+    return any(item.reference == reference and item.given_up_at is not None for item in payment.items)
+
+
 def _same_attempt(standing: Sequence[Payment], items: Sequence[Item], *, now: datetime) -> Payment:
     if any(payment.state == PaymentState.SETTLED for payment in standing):
         raise AlreadyPaid
     if any(payment.method != Method.STRIPE for payment in standing):
         raise SlipOut
+    if any(payment.state == PaymentState.PROCESSING for payment in standing):
+        raise FundsAwaited
     wanted = {(item.reference, item.amount_yen) for item in items}
     for payment in standing:
         is_same = {(item.reference, item.amount_yen) for item in payment.items} == wanted
@@ -230,6 +271,8 @@ def _intend(database: Database, payment_id: UUID, now: datetime) -> _Intent | st
             raise NotThere
         if payment.state == PaymentState.SETTLED:
             raise AlreadyPaid
+        if payment.state == PaymentState.PROCESSING:
+            raise FundsAwaited
         if payment.deadline_at <= now:
             raise AttemptOver
         if payment.state == PaymentState.OPEN and payment.url is not None:
@@ -248,6 +291,8 @@ def _intend(database: Database, payment_id: UUID, now: datetime) -> _Intent | st
                 cancel_url=payment.cancel_url,
                 mail_address=payment.mail_address,
                 expires_at=payment.session_expires_at,
+                methods=tuple(payment.offered_methods),
+                funds_within_days=payment.funds_within_days,
             ),
             key=round_key(f"payment:{payment.id}:create", payment.round),
             round=payment.round,

@@ -40,6 +40,14 @@ class RefundLine:
 
 
 @dataclass(frozen=True, slots=True)
+class Awaited:
+    """Money that the payer brings to a till (konbini) by `due_at`; `voucher_url`, if any, says how."""
+
+    due_at: datetime
+    voucher_url: str | None
+
+
+@dataclass(frozen=True, slots=True)
 class Mismatch:
     """Money that came in other than asked."""
 
@@ -66,6 +74,50 @@ def attempts_of(session: Session, *, references: Sequence[UUID]) -> list[Attempt
         .order_by(Payment.created_at, Payment.id, PaymentItem.position)
     )
     return [AttemptLine(row[0], row[1], PaymentState(row[2]), row[3], row[4], row[5]) for row in rows.all()]
+
+
+def awaited_of(session: Session, *, reference: UUID) -> Awaited | None:
+    """The money for a reference that is on its way and still wanted."""
+    payment = session.scalar(
+        sa.select(Payment)
+        .join(PaymentItem)
+        .where(
+            PaymentItem.reference == reference,
+            PaymentItem.is_standing,
+            PaymentItem.given_up_at.is_(None),
+            Payment.state == PaymentState.PROCESSING,
+        )
+    )
+    if payment is None or payment.funds_due_at is None:
+        return None
+    return Awaited(payment.funds_due_at, payment.url)
+
+
+def is_given_up(session: Session, *, payment_id: UUID, reference: UUID) -> bool:
+    """Whether the payer gave a reference up while this payment's money was on its way."""
+    found = session.scalar(
+        sa.select(PaymentItem.given_up_at).where(
+            PaymentItem.payment_id == payment_id, PaymentItem.reference == reference
+        )
+    )
+    return found is not None
+
+
+def has_lapsed(session: Session, *, reference: UUID) -> bool:
+    """Whether money for a reference was awaited in vain."""
+    return (
+        session.scalar(
+            sa.select(Payment.id)
+            .join(PaymentItem)
+            .where(
+                PaymentItem.reference == reference,
+                Payment.state == PaymentState.EXPIRED,
+                Payment.funds_due_at.is_not(None),
+            )
+            .limit(1)
+        )
+        is not None
+    )
 
 
 def refunds_of(session: Session, *, references: Sequence[UUID]) -> list[RefundLine]:

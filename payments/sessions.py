@@ -64,7 +64,7 @@ def settle(database: Database, stripe: StripeApi, callbacks: Callbacks, clock: C
 
     def which(now: datetime) -> sa.ColumnElement[bool]:
         in_time = sa.and_(_NOT_CLOSING, Payment.deadline_at > now)
-        return sa.or_(Payment.state == PaymentState.EXPIRED, in_time)
+        return sa.or_(Payment.state.in_((PaymentState.EXPIRED, PaymentState.PROCESSING)), in_time)
 
     return run(database, clock, Loop(Payment, which, _begin_reading, finish))
 

@@ -51,13 +51,16 @@ class RefundState(StrEnum):
     """Stripe refused or gave up; still owed, tried again when due, shown to staff."""
 
 
-CAN_CAPTURE = frozenset({PaymentState.OPENING, PaymentState.OPEN, PaymentState.CLOSING})
+CAN_CAPTURE = frozenset(
+    {PaymentState.OPENING, PaymentState.OPEN, PaymentState.PROCESSING, PaymentState.CLOSING}
+)
 """States in which money may still come in. Every payment in one of them has a next due time."""
 
 _PAYMENT_MOVES: Mapping[PaymentState, frozenset[PaymentState]] = {
     PaymentState.OPENING: frozenset(
         {
             PaymentState.OPEN,
+            PaymentState.PROCESSING,
             PaymentState.CLOSING,
             PaymentState.SETTLED,
             PaymentState.MISMATCHED,
@@ -65,11 +68,24 @@ _PAYMENT_MOVES: Mapping[PaymentState, frozenset[PaymentState]] = {
         }
     ),
     PaymentState.OPEN: frozenset(
-        {PaymentState.CLOSING, PaymentState.SETTLED, PaymentState.MISMATCHED, PaymentState.EXPIRED}
+        {
+            PaymentState.PROCESSING,
+            PaymentState.CLOSING,
+            PaymentState.SETTLED,
+            PaymentState.MISMATCHED,
+            PaymentState.EXPIRED,
+        }
     ),
-    PaymentState.CLOSING: frozenset({PaymentState.SETTLED, PaymentState.MISMATCHED, PaymentState.EXPIRED}),
+    # Stripe stops no money that is on its way: a complete session is not expired, its intent not cancelled.
+    PaymentState.PROCESSING: frozenset({PaymentState.SETTLED, PaymentState.MISMATCHED, PaymentState.EXPIRED}),
+    # The payer may have been done just before we asked that the page be closed.
+    PaymentState.CLOSING: frozenset(
+        {PaymentState.PROCESSING, PaymentState.SETTLED, PaymentState.MISMATCHED, PaymentState.EXPIRED}
+    ),
     # Late money, and a session that appears after all: Stripe has the last word on what it captured.
-    PaymentState.EXPIRED: frozenset({PaymentState.CLOSING, PaymentState.SETTLED, PaymentState.MISMATCHED}),
+    PaymentState.EXPIRED: frozenset(
+        {PaymentState.PROCESSING, PaymentState.CLOSING, PaymentState.SETTLED, PaymentState.MISMATCHED}
+    ),
     PaymentState.SETTLED: frozenset(),
     PaymentState.MISMATCHED: frozenset(),
 }

@@ -22,6 +22,7 @@ PAYMENT_CALLBACKS = PaymentCallbacks(
     payment_settled=money.payment_settled,
     attempts_closed=money.attempts_closed,
     refund_changed=money.refund_changed,
+    payment_processing=money.payment_processing,
 )
 LOCK_CALLBACKS = LockCallbacks(
     sellable_windows=door.sellable_windows,

@@ -81,7 +81,7 @@ def give_up_hold(
     session: Session, reservation: Reservation, *, now: datetime, reason: str | None = None
 ) -> None:
     """Cancel a held reservation as soon as no payment can come any more, at once where none can already."""
-    if checkout.close(session, reference=reservation.id, now=now):
+    if checkout.give_up(session, reference=reservation.id, now=now):
         release(session, reservation, State.CANCELLED, now=now, reason=reason)
         mail.tell(session, reservation, "cancelled", refund_yen=0, now=now)
         return

@@ -1,6 +1,6 @@
 """What payments tell us: the upward callbacks of `payments`, inside its transactions."""
 
-from datetime import datetime
+from datetime import datetime, timedelta
 from uuid import UUID
 
 from sqlalchemy.orm import Session
@@ -18,7 +18,12 @@ from core.errors import ContractBroken
 from core.window import Window
 from locks import grants
 from locks.errors import NotSellable
-from payments import refunds
+from payments import checkout, queries, refunds
+from payments.cases import About, CaseKind, open_case
+
+FUNDS_TOLD_WITHIN = timedelta(hours=2)
+"""How long after its own deadline Stripe may take to say what became of money that comes later."""
+_ALREADY_PAID = (State.CONFIRMED, State.USED, State.NO_SHOW)
 
 
 def payment_settled(
@@ -26,7 +31,8 @@ def payment_settled(
 ) -> None:
     """Money for a reservation has arrived: it is confirmed, seated again, or the money goes back by itself.
 
-    Late money wins its courts back where all of them are still free and something of the window is left.
+    Late money wins its courts back where all of them are still free and something of the window is left. What
+    its owner gave up while the money was on its way is not taken again.
 
     Raises:
         ContractBroken: we never asked money for such a reservation.
@@ -38,9 +44,11 @@ def payment_settled(
         ):
             return
         raise ContractBroken(f"payment {payment_id} for an unknown reservation")
-    is_enough = amount_yen >= reservation.amount_yen
-    if (is_enough and reservation.state == State.HELD) or (
-        is_enough
+    is_wanted = amount_yen >= reservation.amount_yen and not queries.is_given_up(
+        session, payment_id=payment_id, reference=reference
+    )
+    if (is_wanted and reservation.state == State.HELD) or (
+        is_wanted
         and reservation.state in (State.EXPIRED, State.CANCELLED)
         and reservation.permit_number is None
         and _seat_again(session, reservation, now=now)
@@ -53,12 +61,36 @@ def payment_settled(
 def attempts_closed(session: Session, *, reference: UUID, now: datetime) -> None:
     """Stripe can capture nothing for a reservation any more: a hold that is over or given up is freed.
 
-    A hold with time left stays: its owner may try another card.
+    A hold with time left stays: its owner may try another card. Not where money was awaited in vain: the time
+    left was for that money.
     """
     reservation = locked(session, reference)
     if reservation is None or reservation.state != State.HELD:
         return
+    if queries.has_lapsed(session, reference=reference):
+        reservation.pay_until = now
     end_hold(session, reservation, now=now)
+
+
+def payment_processing(session: Session, *, reference: UUID, funds_due_at: datetime, now: datetime) -> None:
+    """The money comes later: the hold lasts as long as Stripe waits for it, and its owner is told.
+
+    One that was given up meanwhile is freed: the money, should it come, goes back.
+    """
+    reservation = locked(session, reference)
+    if reservation is None or reservation.state != State.HELD:
+        return
+    if reservation.cancel_asked_at is not None:
+        checkout.give_up(session, reference=reference, now=now)
+        end_hold(session, reservation, now=now)
+        return
+    until = funds_due_at + FUNDS_TOLD_WITHIN
+    reservation.pay_until = max(reservation.pay_until or until, until)
+    reservation.next_due_at = reservation.pay_until
+    session.flush()
+    mail.tell(
+        session, reservation, "awaiting_funds", pay_by=funds_due_at, cause=funds_due_at.isoformat(), now=now
+    )
 
 
 def refund_changed(
@@ -105,4 +137,29 @@ def _give_back(
 ) -> None:
     cause = f"late:{payment_id}"
     refunds.owe(session, reference=reservation.id, amount_yen=amount_yen, cause=cause, now=now)
-    mail.tell(session, reservation, "late_refunded", refund_yen=amount_yen, cause=str(payment_id), now=now)
+    if reservation.state in _ALREADY_PAID:
+        _list_as_paid_twice(session, reservation, payment_id=payment_id, amount_yen=amount_yen, now=now)
+        template = "paid_twice"
+    elif queries.is_given_up(session, payment_id=payment_id, reference=reservation.id):
+        template = "paid_after_cancel"
+    else:
+        template = "late_refunded"
+    mail.tell(session, reservation, template, refund_yen=amount_yen, cause=str(payment_id), now=now)
+
+
+def _list_as_paid_twice(
+    session: Session, reservation: Reservation, *, payment_id: UUID, amount_yen: int, now: datetime
+) -> None:
+    """Staff see it until the money is back, which closes it."""
+    open_case(
+        session,
+        municipality_id=reservation.municipality_id,
+        kind=CaseKind.PAID_TWICE,
+        about=About(
+            subject=str(payment_id),
+            reference=reservation.id,
+            payment_id=payment_id,
+            amount_yen=amount_yen,
+        ),
+        now=now,
+    )

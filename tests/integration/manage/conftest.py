@@ -84,7 +84,7 @@ def services_over(database: Database, clock: StoppedClock) -> Services:
         keyring=keyring,
         clock=clock,
         stripe=StripePort(""),
-        payment_callbacks=PaymentCallbacks(_nothing, _nothing, _nothing),
+        payment_callbacks=PaymentCallbacks(_nothing, _nothing, _nothing, _nothing),
         lock_callbacks=LockCallbacks(lambda *_, **__: (), _nothing, _nothing, _nothing, _nothing, _nothing),
     )
 

@@ -51,12 +51,15 @@ class Notes:
     settled: list[tuple[UUID, int]] = field(default_factory=list)
     closed: list[UUID] = field(default_factory=list)
     refunds: list[tuple[UUID, str, int]] = field(default_factory=list)
+    processing: list[tuple[UUID, datetime]] = field(default_factory=list)
     on_settled: list[Settled] = field(default_factory=list)
     """Run inside the transaction, as booking's own answer would be."""
 
     def callbacks(self) -> Callbacks:
-        """The three callbacks."""
-        return Callbacks(self._payment_settled, self._attempts_closed, self._refund_changed)
+        """The four callbacks."""
+        return Callbacks(
+            self._payment_settled, self._attempts_closed, self._refund_changed, self._payment_processing
+        )
 
     def _payment_settled(
         self, session: Session, *, reference: UUID, payment_id: UUID, amount_yen: int, now: datetime
@@ -83,6 +86,12 @@ class Notes:
         assert now.tzinfo is not None
         self._note(session, lambda: self.refunds.append((reference, state, amount_yen)))
 
+    def _payment_processing(
+        self, session: Session, *, reference: UUID, funds_due_at: datetime, now: datetime
+    ) -> None:
+        assert now.tzinfo is not None
+        self._note(session, lambda: self.processing.append((reference, funds_due_at)))
+
     def _note(self, session: Session, write: Callable[[], None]) -> None:
         event.listen(session, "after_commit", lambda _session: write(), once=True)
 
@@ -96,7 +105,13 @@ class Till:
     stripe: StripeDouble
     notes: Notes
 
-    def start(self, *references: UUID, amount_yen: int = 1500, deadline: timedelta = HOLD) -> UUID:
+    def start(
+        self,
+        *references: UUID,
+        amount_yen: int = 1500,
+        deadline: timedelta = HOLD,
+        ways: checkout.Ways = checkout.CARD_ONLY,
+    ) -> UUID:
         """An attempt is written down; `amount_yen` for each reference."""
         items = [checkout.Item(one, "見本体育館 半面A", amount_yen) for one in references]
         with self.database.transaction() as session:
@@ -108,6 +123,7 @@ class Till:
                 return_url="http://127.0.0.1:1/return",
                 cancel_url="http://127.0.0.1:1/cancel",
                 mail_address="hanako@example.jp",
+                ways=ways,
                 now=self.clock.now(),
             ).id
 
@@ -115,9 +131,11 @@ class Till:
         """The hosted page's address."""
         return checkout.open_session(self.database, self.stripe, payment_id, self.clock)
 
-    def opened(self, *references: UUID, amount_yen: int = 1500) -> tuple[UUID, str]:
+    def opened(
+        self, *references: UUID, amount_yen: int = 1500, ways: checkout.Ways = checkout.CARD_ONLY
+    ) -> tuple[UUID, str]:
         """An attempt on its hosted page: its id and Stripe's session id."""
-        payment_id = self.start(*references, amount_yen=amount_yen)
+        payment_id = self.start(*references, amount_yen=amount_yen, ways=ways)
         self.open(payment_id)
         session_id = self.payment(payment_id).stripe_session_id
         assert session_id is not None

@@ -178,7 +178,7 @@ def _insert_unseen(till: Till, first: UUID, reservation: UUID) -> UUID | None:
             return_url="",
             cancel_url="",
         )
-        written = checkout._insert_or_none(session, second, [checkout.Item(reservation, "", 1500)])
+        written = checkout.insert_or_none(session, second, [checkout.Item(reservation, "", 1500)])
         return written.id if written else None
 
 

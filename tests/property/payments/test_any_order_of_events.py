@@ -14,15 +14,15 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, ru
 from core.database import Base, Database
 from core.errors import KaihoError
 from core.ids import new_id
-from payments import queries
-from payments.book_models import MonthClose
-from payments.models import LedgerEntry, Payment, PaymentItem, Refund, WebhookEvent
+from payments import book_models, case_models, invoice_models, models, queries
+from payments.checkout import Ways
 from payments.remote import RefundStatus, RemoteSession, SessionStatus
 from payments.states import CAN_CAPTURE, PaymentState
 from tests.integration.payments.conftest import START, Notes, StoppedClock, Till
 from tests.integration.payments.stripe_double import Killed, StripeDouble
 
-TABLES = [kind.__table__ for kind in (Payment, PaymentItem, Refund, LedgerEntry, MonthClose, WebhookEvent)]
+_MODULES = {module.__name__ for module in (book_models, case_models, invoice_models, models)}
+TABLES = [one.local_table for one in Base.registry.mappers if one.class_.__module__ in _MODULES]
 CALLS = ["create_session", "expire_session", "read_session", "find_session", "create_refund", "read_refund"]
 FAULTS = ["down", "timeout_before", "timeout_after", "stored_before", "stored_after"]
 KEYED = ("create_session", "expire_session", "create_refund")
@@ -57,13 +57,27 @@ class Town(RuleBasedStateMachine):
     @rule(which=st.integers(0, 1))
     def tap_pay(self, which: int) -> None:
         with suppress(KaihoError, Killed):
-            self.till.open(self.till.start(self.references[which]))
+            self.till.open(self.till.start(self.references[which], ways=Ways(("card", "konbini"), 3)))
 
     @rule(which=st.integers(0, 9), is_wrong=st.sampled_from([False, False, False, True]))
     def card_is_charged(self, which: int, *, is_wrong: bool) -> None:
         payable = self._payable()
         if payable:
             self.till.stripe.pay(payable[which % len(payable)], amount=1 if is_wrong else None)
+
+    @rule(which=st.integers(0, 9))
+    def voucher_is_taken(self, which: int) -> None:
+        payable = self._payable()
+        if payable:
+            self.till.stripe.order_voucher(payable[which % len(payable)])
+
+    @rule(is_paid=st.booleans())
+    def voucher_ends(self, *, is_paid: bool) -> None:
+        stripe = self.till.stripe
+        for session_id, kept in stripe.sessions.items():
+            if kept.remote.status == SessionStatus.AWAITING_FUNDS:
+                (stripe.pay_voucher if is_paid else stripe.lapse_voucher)(session_id)
+                return
 
     @rule(which=st.integers(0, 1))
     def payer_returns(self, which: int) -> None:

@@ -46,6 +46,16 @@ def test_an_attempt_given_up_is_never_offered_again(new: PaymentState) -> None:
 
 def test_only_stripes_word_leads_out_of_closing() -> None:
     allowed = {new for new in PaymentState if _allows(require_payment_move, PaymentState.CLOSING, new)}
+    assert allowed == {
+        PaymentState.PROCESSING,
+        PaymentState.SETTLED,
+        PaymentState.MISMATCHED,
+        PaymentState.EXPIRED,
+    }
+
+
+def test_money_on_its_way_is_not_called_back() -> None:
+    allowed = {new for new in PaymentState if _allows(require_payment_move, PaymentState.PROCESSING, new)}
     assert allowed == {PaymentState.SETTLED, PaymentState.MISMATCHED, PaymentState.EXPIRED}
 
 
