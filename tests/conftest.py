@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser, BrowserContext, Page
 
-from tests.servers import compiled, network_guard, scratch
+from tests.servers import bytecode, compiled, network_guard, scratch
 from tests.servers.broker import Mosquitto, running_mosquitto
 from tests.servers.browser import phone, running_chromium, watched_page
 from tests.servers.mail import SmtpSink, running_smtp_sink
@@ -21,6 +21,7 @@ from tests.servers.schema import (
 )
 from tests.servers.stripe_sandbox import StripeSandbox, start_stripe_sandbox
 
+bytecode.keep()
 network_guard.install()
 scratch.use_memory()
 compiled.share()
