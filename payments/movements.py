@@ -1,0 +1,285 @@
+"""Stripe's balance transactions, copied once: what only Stripe knows is booked, the rest meets its set."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import datetime
+from uuid import UUID
+
+import sqlalchemy as sa
+from sqlalchemy.orm import Session
+
+from core.database import insert_into
+from payments import ledger
+from payments.book_models import StripeMovement
+from payments.case_models import Dispute
+from payments.ledger import Account, Line
+from payments.models import LedgerEntry, Payment, Refund
+from payments.remote import RemoteMovement
+from payments.states import RefundState
+
+CAPTURES = frozenset({"charge", "payment"})
+REFUNDS = frozenset({"refund", "payment_refund"})
+REFUNDS_BACK = frozenset({"refund_failure"})
+BANK_TRANSFERS = frozenset({"payout", "payout_failure", "payout_cancel", "topup", "topup_reversal"})
+STRIPE_CHARGES = frozenset({"stripe_fee", "stripe_fx_fee", "tax_fee", "network_cost"})
+"""Stripe's bills for itself that are no part of another movement."""
+
+PAIR = "pair:"
+"""A refund that came back before we saw it succeed: out and back explain each other, nothing is booked."""
+FEE = "fee:"
+
+
+def fee_lines(fee: int) -> list[Line]:
+    """What Stripe kept of a movement: a cost, and not on the balance. A fee returned is below zero."""
+    return [Line(Account.STRIPE_FEES, fee), Line(Account.STRIPE_BALANCE, -fee)]
+
+
+def own_lines(kind: str, amount: int) -> list[Line]:
+    """The set of a movement that nothing of ours knows before; empty where a set of ours explains it."""
+    if kind in BANK_TRANSFERS:
+        return [Line(Account.BANK, -amount), Line(Account.STRIPE_BALANCE, amount)]
+    if kind in STRIPE_CHARGES:
+        return [Line(Account.STRIPE_FEES, -amount), Line(Account.STRIPE_BALANCE, amount)]
+    return []
+
+
+def own_key(kind: str, movement_id: str) -> str:
+    """The key of that set."""
+    return f"bill:{movement_id}" if kind in STRIPE_CHARGES else f"payout:{movement_id}"
+
+
+def copy(
+    session: Session, found: Sequence[RemoteMovement], *, municipality_id: int, now: datetime
+) -> list[str]:
+    """Keep what is new and book what only Stripe knows of it, in one transaction; the ids of the new ones.
+
+    A movement that is there already books nothing: its insert is what decides.
+    """
+    if not found:
+        return []
+    payments = _payments_by_intent(session, municipality_id, (one.payment_intent_id for one in found))
+    rows = [_row(one, payments, municipality_id, now) for one in found]
+    statement = insert_into(session, StripeMovement).values(rows).on_conflict_do_nothing()
+    made = set(session.scalars(statement.returning(StripeMovement.id)))
+    for one in found:
+        if one.id in made and one.currency == "jpy":
+            _book(session, one, payments.get(one.payment_intent_id or ""), municipality_id, now)
+    return [one.id for one in found if one.id in made]
+
+
+def match_next(
+    session: Session, *, municipality_id: int, after: tuple[datetime, str] | None, limit: int
+) -> tuple[int, tuple[datetime, str] | None]:
+    """Meet up to `limit` movements with the sets that say the same, oldest first, from `after` on.
+
+    How many were met, and where to go on (None: that was the last).
+    """
+    place = sa.tuple_(StripeMovement.created_at, StripeMovement.id)
+    statement = (
+        sa.select(StripeMovement)
+        .where(
+            StripeMovement.municipality_id == municipality_id,
+            StripeMovement.matched_set.is_(None),
+            StripeMovement.currency == "jpy",
+        )
+        .order_by(StripeMovement.created_at, StripeMovement.id)
+        .limit(limit)
+        .with_for_update()
+    )
+    if after is not None:
+        at, movement_id = after
+        statement = statement.where(
+            place > sa.tuple_(sa.bindparam("at", at, StripeMovement.created_at.type), movement_id)
+        )
+    waiting = session.scalars(statement).all()
+    if not waiting:
+        return 0, None
+    met = _match(session, municipality_id, waiting)
+    session.flush()
+    return met, (waiting[-1].created_at, waiting[-1].id)
+
+
+def _row(
+    one: RemoteMovement, payments: Mapping[str, UUID], municipality_id: int, now: datetime
+) -> dict[str, object]:
+    return {
+        "id": one.id,
+        "municipality_id": municipality_id,
+        "type": one.type,
+        "amount": one.amount,
+        "fee": one.fee,
+        "net": one.net,
+        "currency": one.currency,
+        "source_id": one.source_id,
+        "payment_intent_id": one.payment_intent_id,
+        "created_at": one.created_at,
+        "available_on": one.available_on,
+        "payout_id": one.payout_id,
+        "copied_at": now,
+        "payment_id": payments.get(one.payment_intent_id or ""),
+        "matched_set": own_key(one.type, one.id)
+        if one.currency == "jpy" and one.amount and own_lines(one.type, one.amount)
+        else None,
+    }
+
+
+def _book(
+    session: Session, one: RemoteMovement, payment_id: UUID | None, municipality_id: int, now: datetime
+) -> None:
+    sets = {
+        own_key(one.type, one.id): own_lines(one.type, one.amount) if one.amount else [],
+        f"{FEE}{one.id}": fee_lines(one.fee) if one.fee else [],
+    }
+    for set_key, lines in sets.items():
+        if lines:
+            ledger.post(
+                session,
+                municipality_id=municipality_id,
+                set_key=set_key,
+                lines=lines,
+                payment_id=payment_id,
+                now=now,
+            )
+
+
+def _match(session: Session, municipality_id: int, waiting: Sequence[StripeMovement]) -> int:
+    payments = _payments_by_intent(session, municipality_id, (one.payment_intent_id for one in waiting))
+    refunds = _refunds(session, municipality_id, waiting, payments)
+    candidates: dict[str, list[str]] = {}
+    for one in waiting:
+        one.payment_id = one.payment_id or payments.get(one.payment_intent_id or "")
+        if one.type in CAPTURES and one.payment_id is not None:
+            candidates[one.id] = [f"capture:{one.payment_id}"]
+        elif one.type in REFUNDS | REFUNDS_BACK:
+            event = "refund" if one.type in REFUNDS else "refund_undone"
+            near = _near(refunds, one)
+            candidates[one.id] = [f"{event}:{refund.id}:{one.source_id}" for refund in near]
+            one.refund_id = near[0].id if near else None
+        elif one.source_id is not None:
+            candidates[one.id] = _dispute_sets(session, municipality_id, one)
+    sums = balance_of_sets(session, {key for keys in candidates.values() for key in keys})
+    taken = _taken(session, sums)
+    met = 0
+    for one in waiting:
+        for key in candidates.get(one.id, []):
+            if key not in taken and sums.get(key) == one.amount:
+                one.matched_set = key
+                taken.add(key)
+                met += 1
+                break
+    return met + _pair(session, municipality_id, waiting, refunds)
+
+
+def _near(refunds: Sequence[Refund], one: StripeMovement) -> list[Refund]:
+    """Refunds that a movement may be of: by Stripe's id, else (a new round replaces it) by payment."""
+    same = [refund for refund in refunds if refund.stripe_refund_id == one.source_id]
+    return same or [
+        refund
+        for refund in refunds
+        if refund.payment_id == one.payment_id and refund.amount_yen == abs(one.amount)
+    ]
+
+
+def _pair(
+    session: Session, municipality_id: int, waiting: Sequence[StripeMovement], refunds: Sequence[Refund]
+) -> int:
+    """A refund that failed before we saw it succeed has no set and will have none: out and back are one."""
+    met = 0
+    session.flush()
+    for back in waiting:
+        if back.type not in REFUNDS_BACK or back.matched_set is not None or back.source_id is None:
+            continue
+        out = session.scalar(
+            sa.select(StripeMovement)
+            .where(
+                StripeMovement.municipality_id == municipality_id,
+                StripeMovement.source_id == back.source_id,
+                StripeMovement.type.in_(REFUNDS),
+                StripeMovement.matched_set.is_(None),
+                StripeMovement.amount == -back.amount,
+            )
+            .limit(1)
+        )
+        is_under_way = any(
+            refund.stripe_refund_id == back.source_id and refund.state != RefundState.FAILED
+            for refund in refunds
+        )
+        if out is not None and not is_under_way:
+            out.matched_set, back.matched_set = f"{PAIR}{back.id}", f"{PAIR}{out.id}"
+            session.flush()
+            met += 2
+    return met
+
+
+def balance_of_sets(session: Session, keys: Iterable[str]) -> dict[str, int]:
+    """What each of some sets does to Stripe's balance; sets that there are not are left out."""
+    rows = session.execute(
+        sa.select(LedgerEntry.set_key, sa.func.sum(LedgerEntry.amount_yen))
+        .where(LedgerEntry.set_key.in_(list(keys)), LedgerEntry.account == Account.STRIPE_BALANCE)
+        .group_by(LedgerEntry.set_key)
+    )
+    return {key: int(total) for key, total in rows}
+
+
+def _taken(session: Session, keys: Iterable[str]) -> set[str]:
+    found = session.scalars(
+        sa.select(StripeMovement.matched_set).where(StripeMovement.matched_set.in_(list(keys)))
+    )
+    return {key for key in found if key is not None}
+
+
+def _payments_by_intent(
+    session: Session, municipality_id: int, intents: Iterable[str | None]
+) -> dict[str, UUID]:
+    wanted = {intent for intent in intents if intent}
+    rows = session.execute(
+        sa.select(Payment.stripe_payment_intent_id, Payment.id).where(
+            Payment.municipality_id == municipality_id, Payment.stripe_payment_intent_id.in_(wanted)
+        )
+    )
+    return {str(intent): payment_id for intent, payment_id in rows}
+
+
+def _refunds(
+    session: Session,
+    municipality_id: int,
+    waiting: Sequence[StripeMovement],
+    payments: Mapping[str, UUID],
+) -> Sequence[Refund]:
+    sources = [one.source_id for one in waiting if one.type in REFUNDS | REFUNDS_BACK]
+    if not sources:
+        return []
+    return session.scalars(
+        sa.select(Refund)
+        .where(
+            Refund.municipality_id == municipality_id,
+            sa.or_(Refund.stripe_refund_id.in_(sources), Refund.payment_id.in_(set(payments.values()))),
+        )
+        .order_by(Refund.created_at, Refund.id)
+    ).all()
+
+
+def _dispute_sets(session: Session, municipality_id: int, one: StripeMovement) -> list[str]:
+    """The sets of the dispute that an adjustment is of, oldest first."""
+    dispute = session.scalar(
+        sa.select(Dispute).where(
+            Dispute.municipality_id == municipality_id, Dispute.stripe_dispute_id == one.source_id
+        )
+    )
+    if dispute is None:
+        return []
+    one.dispute_id, one.payment_id = dispute.id, dispute.payment_id or one.payment_id
+    if one.payment_id is None:
+        return []
+    rows = session.execute(
+        sa.select(LedgerEntry.set_key, sa.func.min(LedgerEntry.id))
+        .where(
+            LedgerEntry.municipality_id == municipality_id,
+            LedgerEntry.account == Account.STRIPE_BALANCE,
+            LedgerEntry.payment_id == one.payment_id,
+            LedgerEntry.set_key.like("dispute%"),
+            LedgerEntry.set_key.contains(str(dispute.id)) | LedgerEntry.set_key.contains(one.source_id or ""),
+        )
+        .group_by(LedgerEntry.set_key)
+        .order_by(sa.func.min(LedgerEntry.id))
+    )
+    return [key for key, _ in rows]
