@@ -12,6 +12,8 @@ from booking.fleet import life_pages as lock_life
 from booking.fleet import quarantine_pages as lock_quarantine
 from booking.notices import demo_pages as demo
 from booking.notices import manage_pages as manage_notices
+from booking.papers import manage_pages as manage_papers
+from booking.papers import pages as papers
 from booking.people import pages as people
 from booking.places import manage_pages as manage_places
 from booking.places import pages as places
@@ -38,11 +40,13 @@ PAGES: tuple[Blueprint, ...] = (
     reservations.pages,
     codes.pages,
     standing_api.pages,
+    papers.pages,
     people.pages,
     manage_reservations.pages,
     staff_cancel.pages,
     manage_utilisation.pages,
     manage_places.pages,
+    manage_papers.pages,
     manage_notices.pages,
     manage_staff_codes.pages,
     manage_shelter.pages,

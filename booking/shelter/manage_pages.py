@@ -11,6 +11,7 @@ from flask.typing import ResponseReturnValue
 from booking.app.guards import Here, manager_only, reading, writing
 from booking.app.http_errors import status_of
 from booking.app.parsing import id_of
+from booking.papers.pdf import pdf_of
 from booking.places.catalogue import catalogue
 from booking.places.closure_form import half_hours, instant_of
 from booking.places.entries import FacilityEntry
@@ -140,7 +141,7 @@ def print_sheet() -> ResponseReturnValue:
             office=places.office_contact,
             now=here.now,
         )
-    answer = make_response(sheet.pdf_of(html))
+    answer = make_response(pdf_of(html))
     answer.headers["Content-Type"] = "application/pdf"
     answer.headers["Content-Disposition"] = f'attachment; filename="kinkyu-{civil_day(here.now):%Y%m%d}.pdf"'
     answer.headers["Cache-Control"] = "no-store"

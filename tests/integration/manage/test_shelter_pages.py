@@ -11,11 +11,11 @@ from flask.testing import FlaskClient
 from sqlalchemy.exc import IntegrityError
 from weasyprint import HTML
 
+from booking.papers.pdf import pdf_of
 from booking.people.models import Account, Role
 from booking.places.models import Closure
 from booking.reservations.models import Claim, Reservation
 from booking.shelter import opening as shelter
-from booking.shelter import sheet
 from booking.shelter.models import ShelterOpening
 from core.audit import AuditEntry
 from core.database import retrying
@@ -296,7 +296,7 @@ def test_a_sheet_fetches_nothing_and_without_the_refusal_it_would(tmp_path: Path
     html = (
         f'<html lang="ja"><title>t</title><p>before<a rel="attachment" href="{secret.as_uri()}">x</a></html>'
     )
-    paper = sheet.pdf_of(html)
+    paper = pdf_of(html)
     assert "before" in text_of(paper)
     assert not has_attachment(paper)
     assert has_attachment(HTML(string=html).write_pdf())

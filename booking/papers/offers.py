@@ -1,0 +1,214 @@
+"""Which papers there are to be had: those issued, and those that a tap would issue."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from datetime import date, datetime
+from uuid import UUID
+
+import sqlalchemy as sa
+from sqlalchemy.orm import Session
+
+from booking.papers.kinds import Kind, month_subject, number_words, subject_of
+from booking.papers.models import Paper
+from booking.papers.permits import TAKEN_BACK
+from booking.papers.statements import is_over, month_after
+from booking.papers.voids import voids_of
+from booking.people.signed_in import GroupOfActor
+from booking.reservations.models import Reservation
+from core.clock import civil_day, start_of_day
+from payments.invoice_models import Charge, Invoice
+from payments.models import Payment, PaymentItem, Refund
+from payments.states import PaymentState
+
+
+@dataclass(frozen=True, slots=True)
+class Offer:
+    """A paper to be had. Without `paper_id` it is issued when somebody asks for it."""
+
+    kind: Kind
+    subject: str
+    group_id: UUID
+    on: date
+    amount_yen: int | None
+    paper_id: UUID | None = None
+    number: str | None = None
+    is_void: bool = False
+
+
+Where = sa.ColumnElement[bool]
+_ORDER = {kind: place for place, kind in enumerate((Kind.STATEMENT, Kind.INVOICE, Kind.PERMIT, Kind.RECEIPT))}
+
+
+def of_reservation(
+    session: Session, *, municipality_id: int, reservation_id: UUID, group_id: UUID
+) -> list[Offer]:
+    """The papers about one reservation."""
+    billed = sa.select(Charge.invoice_id).where(Charge.reference == reservation_id)
+    found = [
+        *_permits(session, Reservation.id == reservation_id),
+        *_receipts(session, {reservation_id: group_id}),
+        *_notices(session, {reservation_id: group_id}),
+        *_invoices(session, Invoice.id.in_(billed)),
+    ]
+    return _with_papers(session, municipality_id, found)
+
+
+def of_month(
+    session: Session, *, municipality_id: int, groups: Sequence[GroupOfActor], month: date, now: datetime
+) -> dict[UUID, list[Offer]]:
+    """Each group's papers of a month; permits by the day of use, the others by the day of the money."""
+    ids = [group.id for group in groups]
+    begin, end = start_of_day(month), start_of_day(month_after(month))
+    in_month = sa.and_(Reservation.starts_at >= begin, Reservation.starts_at < end)
+    paid = _group_by_reference(
+        session,
+        ids,
+        sa.select(PaymentItem.reference)
+        .join(Payment, Payment.id == PaymentItem.payment_id)
+        .where(Payment.settled_at >= begin, Payment.settled_at < end),
+    )
+    back = _group_by_reference(
+        session, ids, sa.select(Refund.reference).where(Refund.created_at >= begin, Refund.created_at < end)
+    )
+    found = [
+        *_permits(session, Reservation.group_id.in_(ids), in_month),
+        *_receipts(session, paid, Payment.settled_at >= begin, Payment.settled_at < end),
+        *_notices(session, back, Refund.created_at >= begin, Refund.created_at < end),
+        *_invoices(session, Invoice.payer.in_(ids), Invoice.month == month),
+    ]
+    if is_over(month, now=now):
+        last = civil_day(end).replace(day=1)
+        found += [
+            Offer(Kind.STATEMENT, month_subject(group_id, month), group_id, last, None)
+            for group_id in dict.fromkeys(offer.group_id for offer in found)
+        ]
+    offers = _with_papers(session, municipality_id, found)
+    return {group_id: [offer for offer in offers if offer.group_id == group_id] for group_id in ids}
+
+
+def _group_by_reference(
+    session: Session, groups: Sequence[UUID], references: sa.Select[UUID]
+) -> dict[UUID, UUID]:
+    """{reservation or invoice: its group} of some references that are these groups'."""
+    rows = session.execute(
+        sa.union_all(
+            sa.select(Reservation.id, Reservation.group_id).where(
+                Reservation.group_id.in_(groups), Reservation.id.in_(references)
+            ),
+            sa.select(Invoice.id, Invoice.payer).where(Invoice.payer.in_(groups), Invoice.id.in_(references)),
+        )
+    )
+    return {row[0]: row[1] for row in rows}
+
+
+def _permits(session: Session, *where: Where) -> list[Offer]:
+    rows = session.execute(
+        sa.select(Reservation.id, Reservation.group_id, Reservation.starts_at, Reservation.amount_yen).where(
+            Reservation.permit_number.is_not(None), *where
+        )
+    )
+    return [
+        Offer(Kind.PERMIT, subject_of(Kind.PERMIT, row.id), row.group_id, civil_day(row.starts_at), None)
+        for row in rows
+    ]
+
+
+def _receipts(session: Session, groups: dict[UUID, UUID], *where: Where) -> list[Offer]:
+    rows = session.execute(
+        sa.select(Payment.id, Payment.settled_at, Payment.amount_yen, PaymentItem.reference)
+        .join(PaymentItem, PaymentItem.payment_id == Payment.id)
+        .where(
+            PaymentItem.reference.in_(list(groups)),
+            Payment.state == PaymentState.SETTLED,
+            Payment.settled_at.is_not(None),
+            *where,
+        )
+        .order_by(PaymentItem.position)
+    ).all()
+    first = {row.id: row for row in reversed(rows)}
+    return [
+        Offer(
+            Kind.RECEIPT,
+            subject_of(Kind.RECEIPT, payment_id),
+            groups[row.reference],
+            civil_day(row.settled_at),
+            row.amount_yen,
+        )
+        for payment_id, row in first.items()
+    ]
+
+
+def _notices(session: Session, groups: dict[UUID, UUID], *where: Where) -> list[Offer]:
+    rows = session.execute(
+        sa.select(Refund.id, Refund.reference, Refund.created_at, Refund.amount_yen)
+        .join(Payment, Payment.id == Refund.payment_id)
+        .where(Refund.reference.in_(list(groups)), Payment.state == PaymentState.SETTLED, *where)
+    )
+    return [
+        Offer(
+            Kind.REFUND_NOTICE,
+            subject_of(Kind.REFUND_NOTICE, row.id),
+            groups[row.reference],
+            civil_day(row.created_at),
+            row.amount_yen,
+        )
+        for row in rows
+    ]
+
+
+def _invoices(session: Session, *where: Where) -> list[Offer]:
+    rows = session.execute(
+        sa.select(Invoice.id, Invoice.payer, Invoice.issued_at, Invoice.amount_yen).where(
+            Invoice.amount_yen > 0, *where
+        )
+    )
+    return [
+        Offer(
+            Kind.INVOICE,
+            subject_of(Kind.INVOICE, row.id),
+            row.payer,
+            civil_day(row.issued_at),
+            row.amount_yen,
+        )
+        for row in rows
+    ]
+
+
+def _with_papers(session: Session, municipality_id: int, offers: list[Offer]) -> list[Offer]:
+    """The offers with what was issued of them; those that cannot be issued any more are left out."""
+    papers = session.scalars(
+        sa.select(Paper).where(
+            Paper.municipality_id == municipality_id, Paper.subject.in_([offer.subject for offer in offers])
+        )
+    ).all()
+    voids = voids_of(session, papers)
+    issued = {(paper.kind, paper.subject): paper for paper in papers}
+    gone = _cannot_be_issued(
+        session, [offer for offer in offers if (offer.kind, offer.subject) not in issued]
+    )
+    found = []
+    for offer in offers:
+        paper = issued.get((offer.kind, offer.subject))
+        if paper is not None:
+            number = number_words(offer.kind, paper.fiscal_year, paper.number)
+            offer = replace(offer, paper_id=paper.id, number=number, is_void=paper.id in voids)
+        elif offer.subject in gone:
+            continue
+        found.append(offer)
+    return sorted(found, key=lambda offer: (_ORDER.get(offer.kind, 9), offer.on, offer.subject))
+
+
+def _cannot_be_issued(session: Session, offers: list[Offer]) -> set[str]:
+    """Subjects of receipts whose money went back whole and of permits that were taken back."""
+    receipts = {UUID(o.subject.partition(":")[2]): o for o in offers if o.kind is Kind.RECEIPT}
+    back = session.execute(
+        sa.select(Refund.payment_id, sa.func.sum(Refund.amount_yen))
+        .where(Refund.payment_id.in_(list(receipts)))
+        .group_by(Refund.payment_id)
+    )
+    gone = {receipts[of].subject for of, yen in back if int(yen) >= (receipts[of].amount_yen or 0)}
+    permits = [UUID(o.subject.partition(":")[2]) for o in offers if o.kind is Kind.PERMIT]
+    taken = session.scalars(
+        sa.select(Reservation.id).where(Reservation.id.in_(permits), Reservation.state.in_(TAKEN_BACK))
+    )
+    return gone | {subject_of(Kind.PERMIT, reservation_id) for reservation_id in taken}

@@ -1,0 +1,90 @@
+"""還付通知書: what goes back, of which payment, why, and the tax in it."""
+
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+import sqlalchemy as sa
+from sqlalchemy.orm import Session
+
+from booking.app.template_words import long_day
+from booking.papers.draft import Draft, NothingToIssue, issuer_words
+from booking.papers.issuers import issuer_or_none, require_issuer
+from booking.papers.kinds import Kind, number_words, subject_of
+from booking.papers.models import Paper
+from booking.papers.receipts import way_of
+from booking.papers.sold import paid_for
+from booking.papers.tax import rate_sums
+from core.clock import civil_day
+from core.errors import NotThere
+from payments.models import Payment, Refund
+from payments.states import Method, PaymentState
+
+_CAUSES = {
+    "cancelled": "利用の取消しによる還付",
+    "revoked": "施設の都合による利用中止のための還付",
+    "late": "予約が成立しなかったための返還",
+    "relief": "減免の決定による還付",
+    "unused": "電子錠の記録で使用がなかったことによる還付",
+}
+
+
+def refund_notice(session: Session, refund_id: UUID, *, municipality_id: int, now: datetime) -> Draft:
+    """The notice of one refund.
+
+    Raises:
+        NotThere: no such refund of the municipality, or nothing of ours explains it.
+        NothingToIssue: its payment came in wrong; such money was never ours to tax.
+        NoIssuer: nobody stands on papers yet.
+    """
+    refund = session.get(Refund, refund_id)
+    if refund is None or refund.municipality_id != municipality_id:
+        raise NotThere(f"refund {refund_id}")
+    payment = session.get_one(Payment, refund.payment_id)
+    if payment.state != PaymentState.SETTLED or payment.settled_at is None:
+        raise NothingToIssue(f"payment {payment.id} is {payment.state}")
+    items = paid_for(session, municipality_id=municipality_id, amounts={refund.reference: refund.amount_yen})
+    if not items:
+        raise NotThere(f"refund {refund_id}")
+    paid_on = civil_day(payment.settled_at)
+    issuer = require_issuer(session, municipality_id=municipality_id, day=civil_day(now))
+    then = issuer_or_none(session, municipality_id=municipality_id, day=paid_on)
+    paid_yen = next(item.amount_yen for item in payment.items if item.reference == refund.reference)
+    content: dict[str, Any] = {
+        "issuer": issuer_words(issuer, registration_number=then.registration_number if then else None),
+        "amount_yen": refund.amount_yen,
+        "decided_on": long_day(refund.created_at),
+        "cause": cause_words(refund.cause),
+        "how": way_back(refund, payment),
+        "what": items[0].what,
+        "when": items[0].when,
+        "rates": [rate.as_json() for rate in rate_sums(item.by_rate for item in items)],
+        "original": {
+            "paid_on": long_day(paid_on),
+            "how": way_of(payment),
+            "amount_yen": paid_yen,
+            "receipt_number": _receipt_number(session, payment.id),
+        },
+    }
+    return Draft(items[0].group_id, items[0].group_name, content)
+
+
+def cause_words(cause: str) -> str:
+    """Why money goes back, as papers say it."""
+    return _CAUSES.get(cause.partition(":")[0], "還付の決定による還付")
+
+
+def way_back(refund: Refund, payment: Payment) -> str:
+    """How it goes back, as papers say it."""
+    if refund.method in (Method.CASH, Method.SLIP):
+        return "窓口または口座振込で還付"
+    return f"お支払いの方法（{way_of(payment)}）へ返金"
+
+
+def _receipt_number(session: Session, payment_id: UUID) -> str | None:
+    paper = session.scalar(
+        sa.select(Paper).where(
+            Paper.kind == Kind.RECEIPT, Paper.subject == subject_of(Kind.RECEIPT, payment_id)
+        )
+    )
+    return number_words(Kind.RECEIPT, paper.fiscal_year, paper.number) if paper is not None else None

@@ -1,0 +1,51 @@
+"""Which papers have lost their force: their money went back whole, or their permit was taken back."""
+
+from collections.abc import Sequence
+from datetime import datetime
+from uuid import UUID
+
+import sqlalchemy as sa
+from sqlalchemy.orm import Session
+
+from booking.papers.kinds import Kind, id_in
+from booking.papers.models import Paper
+from booking.papers.permits import TAKEN_BACK
+from booking.reservations.models import Reservation
+from payments.models import Refund
+
+
+def voids_of(session: Session, papers: Sequence[Paper]) -> dict[UUID, datetime]:
+    """{paper: since when} of those that are void; asked of the money and the reservations themselves.
+
+    A receipt is void once refunds of its whole amount are written down, sent or not: they are owed for sure.
+    """
+    found = {paper.id: paper.voided_at for paper in papers if paper.voided_at is not None}
+    return found | _receipts(session, papers) | _permits(session, papers)
+
+
+def _receipts(session: Session, papers: Sequence[Paper]) -> dict[UUID, datetime]:
+    of = {id_in(Kind.RECEIPT, paper.subject): paper for paper in papers if paper.kind == Kind.RECEIPT}
+    if not of:
+        return {}
+    rows = session.execute(
+        sa.select(Refund.payment_id, sa.func.sum(Refund.amount_yen), sa.func.max(Refund.created_at))
+        .where(Refund.payment_id.in_(list(of)))
+        .group_by(Refund.payment_id)
+    )
+    return {
+        of[payment_id].id: last_at
+        for payment_id, yen, last_at in rows
+        if int(yen) >= of[payment_id].content["amount_yen"]
+    }
+
+
+def _permits(session: Session, papers: Sequence[Paper]) -> dict[UUID, datetime]:
+    of = {id_in(Kind.PERMIT, paper.subject): paper for paper in papers if paper.kind == Kind.PERMIT}
+    if not of:
+        return {}
+    rows = session.execute(
+        sa.select(Reservation.id, Reservation.state_changed_at).where(
+            Reservation.id.in_(list(of)), Reservation.state.in_(TAKEN_BACK)
+        )
+    )
+    return {of[reservation_id].id: changed_at for reservation_id, changed_at in rows}
