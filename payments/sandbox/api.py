@@ -5,14 +5,12 @@ from __future__ import annotations
 import base64
 import json
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Any
 
 from flask import Blueprint, Response, request
-from stripe import params as accepted
-from stripe.params import checkout as accepted_checkout
 
-from payments.sandbox import API_VERSION, charges, edge, events, faults, form, idempotency, refunds, sessions
+from payments.sandbox import API_VERSION, edge, faults, form, idempotency
+from payments.sandbox.endpoints import ENDPOINTS, Endpoint
 from payments.sandbox.errors import ApiError
 from payments.sandbox.idempotency import StoredAnswer
 from payments.sandbox.listing import expanded
@@ -21,62 +19,6 @@ from payments.sandbox.store import Body
 from payments.sandbox.sweep import sweep
 from payments.sandbox.wire import cut_connection
 from payments.sandbox.world import Call, World
-
-Act = Callable[[World, Call], Body]
-
-
-@dataclass(frozen=True, slots=True)
-class Endpoint:
-    """One call of the API: `accepts` is the TypedDict the client types it with."""
-
-    method: str
-    rule: str
-    accepts: type
-    act: Act
-
-
-ENDPOINTS = (
-    Endpoint("POST", "/v1/checkout/sessions", accepted_checkout.SessionCreateParams, sessions.create),
-    Endpoint("GET", "/v1/checkout/sessions", accepted_checkout.SessionListParams, sessions.listed),
-    Endpoint(
-        "GET", "/v1/checkout/sessions/<object_id>", accepted_checkout.SessionRetrieveParams, sessions.retrieve
-    ),
-    Endpoint(
-        "GET",
-        "/v1/checkout/sessions/<object_id>/line_items",
-        accepted_checkout.SessionListLineItemsParams,
-        sessions.listed_line_items,
-    ),
-    Endpoint(
-        "POST",
-        "/v1/checkout/sessions/<object_id>/expire",
-        accepted_checkout.SessionExpireParams,
-        sessions.expire,
-    ),
-    Endpoint("GET", "/v1/payment_intents", accepted.PaymentIntentListParams, charges.listed_intents),
-    Endpoint(
-        "GET",
-        "/v1/payment_intents/<object_id>",
-        accepted.PaymentIntentRetrieveParams,
-        charges.retrieve_intent,
-    ),
-    Endpoint("GET", "/v1/charges", accepted.ChargeListParams, charges.listed),
-    Endpoint("GET", "/v1/charges/<object_id>", accepted.ChargeRetrieveParams, charges.retrieve),
-    Endpoint(
-        "GET", "/v1/balance_transactions", accepted.BalanceTransactionListParams, charges.listed_movements
-    ),
-    Endpoint(
-        "GET",
-        "/v1/balance_transactions/<object_id>",
-        accepted.BalanceTransactionRetrieveParams,
-        charges.retrieve_movement,
-    ),
-    Endpoint("POST", "/v1/refunds", accepted.RefundCreateParams, refunds.create),
-    Endpoint("GET", "/v1/refunds", accepted.RefundListParams, refunds.listed),
-    Endpoint("GET", "/v1/refunds/<object_id>", accepted.RefundRetrieveParams, refunds.retrieve),
-    Endpoint("GET", "/v1/events", accepted.EventListParams, events.listed),
-    Endpoint("GET", "/v1/events/<object_id>", accepted.EventRetrieveParams, events.retrieve),
-)
 
 _REFUSALS = {
     "http_409": ApiError(
@@ -133,6 +75,8 @@ def _answer(world: World, endpoint: Endpoint, object_id: str, request_id: str) -
     fault = faults.take_api_or_none(world.store, request.method, request.path) or {"kind": None}
     if fault["kind"] in _REFUSALS:
         raise _REFUSALS[fault["kind"]]
+    if fault["kind"] == "forget_keys":
+        idempotency.forget_all(world.store)
     if fault["kind"] == "timeout_before":
         edge.hold(fault.get("hold_s", 0))
         return cut_connection(request.environ)
@@ -162,8 +106,7 @@ def _execute(
         sweep(world)
         with store.transaction():
             values = checked(endpoint.accepts, form.nested(pairs))
-            body = endpoint.act(world, Call(values, call.object_id, call.request_id, key))
-            answer = StoredAnswer(200, expanded(world, body, values.get("expand", [])))
+            answer = _acted(world, endpoint, Call(values, call.object_id, call.request_id, key))
             if fault["kind"] == "stored_500":
                 answer = StoredAnswer(500, _REFUSALS["http_500"].body())
                 if not fault.get("effect", False):
@@ -186,6 +129,16 @@ def _execute(
             idempotency.release(store, key)
         raise
     return answer
+
+
+def _acted(world: World, endpoint: Endpoint, call: Call) -> StoredAnswer:
+    try:
+        body = endpoint.act(world, call)
+    except ApiError as error:
+        if not error.keeps_effect:
+            raise
+        return StoredAnswer(error.status, error.body())
+    return StoredAnswer(200, expanded(world, body, call.params.get("expand", [])))
 
 
 class _Undone(Exception):

@@ -9,11 +9,13 @@ from flask import Flask, request
 from payments.sandbox.api import api_pages
 from payments.sandbox.card_page import card_pages
 from payments.sandbox.control import control_pages
+from payments.sandbox.fate import fate_pages
+from payments.sandbox.voucher_page import voucher_pages
 from payments.sandbox.world import World
 
 
 def build(world: World) -> Flask:
-    """API, card page and control over one world."""
+    """API, the payer's pages and control over one world."""
     app = Flask(__name__)
     app.json.ensure_ascii = False  # type: ignore[attr-defined]
     counted: Counter[str] = Counter()
@@ -25,5 +27,7 @@ def build(world: World) -> Flask:
 
     app.register_blueprint(api_pages(world))
     app.register_blueprint(card_pages(world))
+    app.register_blueprint(voucher_pages(world))
     app.register_blueprint(control_pages(world, counted))
+    app.register_blueprint(fate_pages(world))
     return app

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from datetime import datetime
 from functools import wraps
 
 from flask import Blueprint, Response, make_response, redirect, render_template, request
@@ -116,7 +117,17 @@ def _form_page(
 ) -> str:
     # Card number and code are not sent back: only what is safe to show again is kept.
     kept = {name: request.form.get(name, "") for name in ("expiry", "name")} if errors else {}
-    return _page("form.html", world, session, errors=errors or {}, declined=declined, kept=kept)
+    last = datetime.fromtimestamp(konbini.voucher_expires_at(session, world.now()), konbini.TOKYO)
+    until = f"{last.month}月{last.day}日"
+    return _page(
+        "form.html",
+        world,
+        session,
+        errors=errors or {},
+        declined=declined,
+        kept=kept,
+        voucher_until=until,
+    )
 
 
 def _page(template: str, world: World, session: Body | None, **values: object) -> str:
@@ -124,10 +135,9 @@ def _page(template: str, world: World, session: Body | None, **values: object) -
         values["lines"] = world.store.note(session["id"])["line_items"]
         values["back"] = sessions.return_address(session, "cancel_url")
         values["done"] = sessions.return_address(session, "success_url")
-    return render_template(
-        f"sandbox/{template}", merchant=world.merchant, session=session, yen=_yen, **values
-    )
+    return render_template(f"sandbox/{template}", merchant=world.merchant, session=session, yen=yen, **values)
 
 
-def _yen(amount: int) -> str:
+def yen(amount: int) -> str:
+    """An amount as the pages show it."""
     return f"￥{amount:,}"

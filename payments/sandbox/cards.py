@@ -10,13 +10,16 @@ class TestCard:
     """What happens when this card pays.
 
     `decline` is (code, decline_code); with `needs_3ds` it comes after the authentication. `refunds` is how
-    refunds of its charge go: at once, pending first, or failing after they were reported as done.
+    refunds of its charge go: at once, pending first, or failing after they were reported as done. `dispute`
+    is why its owner disputes the charge as soon as it is made; `inquiry` asks first and takes no money.
     """
 
     brand: str
     decline: tuple[str, str | None] | None = None
     needs_3ds: bool = False
     refunds: str = "at_once"
+    dispute: str | None = None
+    is_available_at_once: bool = False
 
 
 class NotACardNumber(ValueError):
@@ -38,7 +41,23 @@ CARDS = {
     "4000008400001629": TestCard("visa", needs_3ds=True, decline=("card_declined", "generic_decline")),
     "4000000000007726": TestCard("visa", refunds="pending"),
     "4000000000005126": TestCard("visa", refunds="failing"),
+    "4000000000000259": TestCard("visa", dispute="fraudulent"),
+    "4000000000002685": TestCard("visa", dispute="product_not_received"),
+    "4000000000001976": TestCard("visa", dispute="inquiry"),
+    "4000000000000077": TestCard("visa", is_available_at_once=True),
 }
+METHODS = {
+    "pm_card_visa": "4242424242424242",
+    "pm_card_mastercard": "5555555555554444",
+    "pm_card_jcb": "3566002020360505",
+    "pm_card_chargeDeclined": "4000000000000002",
+    "pm_card_visa_chargeDeclined": "4000000000000002",
+    "pm_card_pendingRefund": "4000000000007726",
+    "pm_card_refundFail": "4000000000005126",
+    "pm_card_createDispute": "4000000000000259",
+    "pm_card_bypassPending": "4000000000000077",
+}
+"""Stripe's ready-made payment methods for server-side tests."""
 _ANY_OTHER = TestCard("visa", decline=("card_declined", "test_mode_live_card"))
 
 MESSAGES = {

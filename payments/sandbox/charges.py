@@ -1,27 +1,60 @@
-"""Charges and balance transactions: where the account's money comes from and goes to."""
+"""Charges: where the account's money comes from."""
 
 from __future__ import annotations
 
-from payments.sandbox import cards
+from payments.sandbox import cards, faults
+from payments.sandbox.account import settings
+from payments.sandbox.balance import move_money
 from payments.sandbox.errors import missing_object
-from payments.sandbox.listing import dated, page
+from payments.sandbox.listing import page
 from payments.sandbox.store import Body
 from payments.sandbox.world import Call, World
 
-FEE_PER_MILLE = 36
-_AVAILABLE_AFTER_S = 4 * 24 * 60 * 60
 
-
-def fee_yen(amount_yen: int) -> int:
-    """3.6 % of a charge, rounded half up to the yen."""
-    return (amount_yen * FEE_PER_MILLE + 500) // 1000
+def fee_yen(amount: int, per_mille: int) -> int:
+    """A share of a charge in thousandths, rounded half up to the yen."""
+    return (amount * per_mille + 500) // 1000
 
 
 def capture(world: World, intent: Body) -> Body:
-    """Take the intent's amount: a charge and the balance transaction it brings."""
+    """Take the intent's amount: the intent succeeds, with a charge and the balance transaction it brings.
+
+    A planned fault may take another amount, or another currency, than was asked for.
+    """
+    fault = faults.take_capture_or_none(world.store)
+    if fault is not None and fault["kind"] == "capture_amount":
+        intent["amount"] = fault.get("amount", intent["amount"] + 1)
+    if fault is not None and fault["kind"] == "capture_currency":
+        intent["currency"] = fault.get("currency", "usd")
     charge = _charge(world, intent, status="succeeded")
-    charge["balance_transaction"] = move_money(world, "charge", intent["amount"], charge["id"])["id"]
-    return world.store.add(charge, note={"refunds": world.store.note(intent["id"])["refunds"]})
+    note = world.store.note(intent["id"])
+    is_card = note["details"]["type"] == "card"
+    figures = settings(world.store)
+    per_mille = figures.fee_per_mille if is_card else figures.konbini_fee_per_mille
+    moved = move_money(
+        world,
+        "charge" if is_card else "payment",
+        intent["amount"],
+        charge["id"],
+        fee=fee_yen(intent["amount"], per_mille),
+        currency=intent["currency"],
+        waits=not note.get("is_available_at_once", False),
+    )
+    charge["balance_transaction"] = moved["id"]
+    dispute = note.get("dispute")
+    if fault is not None and fault["kind"] == "dispute":
+        dispute = fault.get("reason", "fraudulent")
+    due_at = world.now() if dispute else None
+    world.store.add(charge, note={"refunds": note["refunds"], "dispute": dispute}, due_at=due_at)
+    intent.update(
+        status="succeeded",
+        amount_received=intent["amount"],
+        latest_charge=charge["id"],
+        next_action=None,
+        last_payment_error=None,
+    )
+    world.store.save(intent)
+    return charge
 
 
 def failed_charge(world: World, intent: Body, code: str, decline_code: str | None) -> Body:
@@ -44,77 +77,17 @@ def failed_charge(world: World, intent: Body, code: str, decline_code: str | Non
     return world.store.add(charge)
 
 
-def move_money(world: World, kind: str, amount_yen: int, source_id: str) -> Body:
-    """A balance transaction (`charge`, `refund`, `refund_failure`); only a charge costs a fee."""
-    fee = fee_yen(amount_yen) if kind == "charge" else 0
-    details = [
-        {
-            "amount": fee,
-            "application": None,
-            "currency": "jpy",
-            "description": "Stripe processing fees",
-            "type": "stripe_fee",
-        }
-    ]
-    return world.store.add(
-        {
-            "id": world.store.new_id("txn_3"),
-            "object": "balance_transaction",
-            "amount": amount_yen,
-            "available_on": world.now() + _AVAILABLE_AFTER_S,
-            "balance_type": "payments",
-            "created": world.now(),
-            "currency": "jpy",
-            "description": None,
-            "exchange_rate": None,
-            "fee": fee,
-            "fee_details": details if fee else [],
-            "net": amount_yen - fee,
-            "reporting_category": kind,
-            "source": source_id,
-            "status": "pending",
-            "type": kind,
-        }
-    )
-
-
 def retrieve(world: World, call: Call) -> Body:
     """One charge."""
-    return _found(world, "charge", call.object_id, "charge")
+    found = world.store.find_or_none("charge", call.object_id)
+    if found is None:
+        raise missing_object("charge", call.object_id, "charge")
+    return found
 
 
 def listed(world: World, call: Call) -> Body:
     """Charges newest first, failed ones too."""
     return page(world, "charge", "/v1/charges", call.params, ("payment_intent",))
-
-
-def retrieve_intent(world: World, call: Call) -> Body:
-    """One payment intent."""
-    return _found(world, "payment_intent", call.object_id, "intent")
-
-
-def listed_intents(world: World, call: Call) -> Body:
-    """Payment intents newest first."""
-    return page(world, "payment_intent", "/v1/payment_intents", call.params)
-
-
-def retrieve_movement(world: World, call: Call) -> Body:
-    """One balance transaction."""
-    return dated(world, _found(world, "balance_transaction", call.object_id, "id"))
-
-
-def listed_movements(world: World, call: Call) -> Body:
-    """Balance transactions newest first, by type, source, currency, creation."""
-    filters = ("type", "source", "currency")
-    found = page(world, "balance_transaction", "/v1/balance_transactions", call.params, filters)
-    return {**found, "data": [dated(world, body) for body in found["data"]]}
-
-
-def _found(world: World, kind: str, object_id: str, param: str) -> Body:
-    found = world.store.find_or_none(kind, object_id)
-    if found is None:
-        raise missing_object(kind, object_id, param)
-    return found
 
 
 def _charge(world: World, intent: Body, *, status: str) -> Body:
@@ -148,7 +121,7 @@ def _charge(world: World, intent: Body, *, status: str) -> Body:
         "calculated_statement_descriptor": "SANDBOX",
         "captured": is_paid,
         "created": world.now(),
-        "currency": "jpy",
+        "currency": intent["currency"],
         "customer": None,
         "description": intent["description"],
         "disputed": False,

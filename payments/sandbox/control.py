@@ -9,14 +9,14 @@ from typing import Any
 from flask import Blueprint, Response, jsonify, request
 from flask.typing import ResponseReturnValue
 
-from payments.sandbox import faults, konbini
+from payments.sandbox import faults, idempotency, seeded
 from payments.sandbox.store import Body
 from payments.sandbox.sweep import sweep
 from payments.sandbox.world import World
 
 
 def control_pages(world: World, counted: Counter[str]) -> Blueprint:
-    """Faults, clock, the oracle, and how often each path was called."""
+    """Faults, clock, keys, the oracle, and how often each path was called."""
     pages = Blueprint("control", __name__, url_prefix="/_sandbox")
 
     _add_faults(pages, world)
@@ -35,17 +35,15 @@ def control_pages(world: World, counted: Counter[str]) -> Blueprint:
         world.wake.set()
         return {"now": world.now(), "offset_s": world.store.clock.offset_s}
 
-    @pages.post("/konbini")
-    def pay_voucher() -> ResponseReturnValue:
-        intent = _settled_voucher_or_none(world, request.get_json())
-        if intent is None:
-            return {"error": "payment_intent with a waiting voucher, outcome paid or expired"}, 400
-        return intent
-
     @pages.get("/state")
     def state() -> Body:
         sweep(world)
         return _state(world)
+
+    @pages.delete("/keys")
+    def forget_keys() -> Body:
+        idempotency.forget_all(world.store)
+        return {}
 
     @pages.get("/requests")
     def requests_seen() -> Body:
@@ -68,6 +66,8 @@ def _add_faults(pages: Blueprint, world: World) -> None:
     def plan() -> ResponseReturnValue:
         wanted = request.get_json()
         try:
+            if isinstance(wanted, dict) and "seed" in wanted:
+                wanted = seeded.drawn(wanted)
             faults.plan(world.store, wanted if isinstance(wanted, list) else [wanted])
         except faults.BadFault as error:
             return {"error": str(error)}, 400
@@ -95,12 +95,3 @@ def _state(world: World) -> dict[str, Any]:
             "deliveries": [dict(zip(names, row, strict=True)) for row in deliveries],
             "faults": faults.planned(world.store),
         }
-
-
-def _settled_voucher_or_none(world: World, wanted: dict[str, Any]) -> Body | None:
-    outcome = wanted.get("outcome")
-    with world.store.transaction():
-        intent = world.store.find_or_none("payment_intent", str(wanted.get("payment_intent")))
-        if intent is None or not konbini.is_waiting(intent) or outcome not in ("paid", "expired"):
-            return None
-        return konbini.settle(world, intent, is_paid=outcome == "paid")

@@ -10,6 +10,7 @@ class ApiError(Exception):
 
     `is_stored` says whether an idempotency key remembers it: Stripe stores what an endpoint decided, and
     forgets what was refused before the endpoint began (unknown parameters, a key in use, a rate limit).
+    `keeps_effect` is a refusal that changed something all the same: a declined attempt stays on its intent.
     """
 
     def __init__(
@@ -22,6 +23,8 @@ class ApiError(Exception):
         kind: str = "invalid_request_error",
         is_stored: bool = True,
         headers: dict[str, str] | None = None,
+        members: dict[str, Any] | None = None,
+        keeps_effect: bool = False,
     ) -> None:
         super().__init__(message)
         self.message = message
@@ -31,6 +34,8 @@ class ApiError(Exception):
         self.kind = kind
         self.is_stored = is_stored
         self.headers = headers or {}
+        self.members = members or {}
+        self.keeps_effect = keeps_effect
 
     def body(self) -> dict[str, Any]:
         """The JSON answer; absent members are left out, as Stripe does."""
@@ -40,6 +45,7 @@ class ApiError(Exception):
             error["doc_url"] = f"https://stripe.com/docs/error-codes/{self.code.replace('_', '-')}"
         if self.param is not None:
             error["param"] = self.param
+        error |= {name: value for name, value in self.members.items() if value is not None}
         return {"error": error}
 
 

@@ -1,4 +1,4 @@
-"""Faults on demand: what goes wrong, where, and how many times more."""
+"""Faults on demand: what goes wrong, where, after how many occasions, and how often."""
 
 from __future__ import annotations
 
@@ -9,32 +9,42 @@ from typing import Any
 
 from payments.sandbox.store import Body, Store
 
-API_KINDS = frozenset(
-    {
-        "timeout_before",
-        "timeout_after",
-        "stored_500",
-        "http_409",
-        "http_429",
-        "http_500",
-        "http_503",
-        "slow",
-    }
+API_KINDS = (
+    "timeout_before",
+    "timeout_after",
+    "stored_500",
+    "http_409",
+    "http_429",
+    "http_500",
+    "http_503",
+    "slow",
+    "forget_keys",
 )
-WEBHOOK_KINDS = frozenset({"webhook_duplicate", "webhook_drop", "webhook_delay", "webhook_reorder"})
-REFUND_KINDS = frozenset({"refund_pending", "refund_failed"})
-KINDS = API_KINDS | WEBHOOK_KINDS | REFUND_KINDS
-_MEMBERS = {
-    "kind": str,
-    "times": int,
-    "path": str,
-    "method": str,
-    "type": str,
+WEBHOOK_KINDS = (
+    "webhook_duplicate",
+    "webhook_drop",
+    "webhook_delay",
+    "webhook_reorder",
+    "webhook_foreign",
+    "webhook_unknown",
+)
+REFUND_KINDS = ("refund_pending", "refund_failed", "refund_short")
+CAPTURE_KINDS = ("capture_amount", "capture_currency", "dispute")
+KINDS = (*API_KINDS, *WEBHOOK_KINDS, *REFUND_KINDS, *CAPTURE_KINDS)
+_MEMBERS: dict[str, tuple[type, ...]] = {
+    "kind": (str,),
+    "times": (int,),
+    "after": (int,),
+    "path": (str,),
+    "method": (str,),
+    "type": (str,),
     "hold_s": (int, float),
-    "effect": bool,
-    "delay_s": int,
-    "settle_after_s": int,
-    "reason": str,
+    "effect": (bool,),
+    "delay_s": (int,),
+    "settle_after_s": (int,),
+    "reason": (str,),
+    "amount": (int,),
+    "currency": (str,),
 }
 
 
@@ -43,12 +53,16 @@ class BadFault(ValueError):
 
 
 def plan(store: Store, wanted: list[Any]) -> None:
-    """Add faults in order. `times` is how often each strikes (1 unless given, -1 until cleared)."""
+    """Add faults in order.
+
+    Of the faults that fit an occasion the first one decides: it lets `after` occasions pass (0 unless given),
+    then strikes `times` (1 unless given, -1 until cleared), then the next one's turn comes.
+    """
     for fault in wanted:
         if not isinstance(fault, dict) or fault.get("kind") not in KINDS:
             raise BadFault(f"kind must be one of {', '.join(sorted(KINDS))}")
         for name, value in fault.items():
-            if name not in _MEMBERS or not isinstance(value, _MEMBERS[name]):  # type: ignore[arg-type]
+            if name not in _MEMBERS or type(value) not in _MEMBERS[name]:
                 raise BadFault(f"unknown or wrongly typed member {name!r}")
     with store.transaction():
         for fault in wanted:
@@ -71,14 +85,14 @@ def planned(store: Store) -> list[Body]:
 def take_api_or_none(store: Store, method: str, path: str) -> Body | None:
     """The fault that strikes this call; `path` may hold `*`, `method` is POST unless given (`*` is any)."""
 
-    def strikes(fault: Body) -> bool:
+    def fits(fault: Body) -> bool:
         return (
             fault["kind"] in API_KINDS
             and fnmatchcase(path, fault.get("path", "*"))
             and fnmatchcase(method, fault.get("method", "POST"))
         )
 
-    return _take_or_none(store, strikes)
+    return _take_or_none(store, fits)
 
 
 def take_refund_or_none(store: Store) -> Body | None:
@@ -86,52 +100,32 @@ def take_refund_or_none(store: Store) -> Body | None:
     return _take_or_none(store, lambda fault: fault["kind"] in REFUND_KINDS)
 
 
-def _take_or_none(store: Store, strikes: Callable[[Body], bool]) -> Body | None:
+def take_capture_or_none(store: Store) -> Body | None:
+    """The fault that strikes this capture."""
+    return _take_or_none(store, lambda fault: fault["kind"] in CAPTURE_KINDS)
+
+
+def take_webhook_or_none(store: Store, event_type: str) -> Body | None:
+    """The fault that strikes this message; `type` may hold `*`."""
+    return _take_or_none(
+        store,
+        lambda fault: fault["kind"] in WEBHOOK_KINDS and fnmatchcase(event_type, fault.get("type", "*")),
+    )
+
+
+def _take_or_none(store: Store, fits: Callable[[Body], bool]) -> Body | None:
     with store.transaction():
         for fault_id, remaining, text in store.rows("SELECT id, remaining, body FROM faults ORDER BY id"):
             fault: Body = json.loads(text)
-            if not strikes(fault):
+            if not fits(fault):
                 continue
+            if fault.get("after", 0) > 0:
+                waits = {**fault, "after": fault["after"] - 1}
+                store.rows("UPDATE faults SET body = ? WHERE id = ?", json.dumps(waits), fault_id)
+                return None
             if remaining == 1:
                 store.rows("DELETE FROM faults WHERE id = ?", fault_id)
             elif remaining > 1:
                 store.rows("UPDATE faults SET remaining = remaining - 1 WHERE id = ?", fault_id)
             return {**fault, "is_last": remaining == 1}
     return None
-
-
-def owe_delivery(store: Store, event: Body) -> None:
-    """Queue the webhook message of an event, the way a planned webhook fault wants it."""
-    fault = _take_or_none(
-        store,
-        lambda one: one["kind"] in WEBHOOK_KINDS and fnmatchcase(event["type"], one.get("type", "*")),
-    )
-    now = int(event["created"])
-    kind = fault["kind"] if fault else None
-    if kind == "webhook_reorder" and fault is not None:
-        _hold_back(store, event, now + int(fault.get("delay_s", 5)), is_last=fault["is_last"])
-        return
-    due_at = now + int(fault.get("delay_s", 0)) if fault and kind == "webhook_delay" else now
-    for _ in range(2 if kind == "webhook_duplicate" else 1):
-        _queue(store, event, due_at, "dropped" if kind == "webhook_drop" else "due")
-
-
-def _queue(store: Store, event: Body, due_at: int, state: str) -> None:
-    rank = store.rows("SELECT coalesce(max(id), 0) + 1 FROM deliveries")[0][0]
-    store.rows(
-        "INSERT INTO deliveries (event_id, due_at, rank, state) VALUES (?, ?, ?, ?)",
-        event["id"],
-        due_at,
-        rank,
-        state,
-    )
-
-
-def _hold_back(store: Store, event: Body, until: int, *, is_last: bool) -> None:
-    """Collect `times` messages and send them newest first; a group that never fills goes out at its delay."""
-    _queue(store, event, until, "held")
-    if is_last:
-        store.rows(
-            "UPDATE deliveries SET state = 'due', due_at = ?, rank = -id WHERE state = 'held'",
-            event["created"],
-        )

@@ -17,6 +17,8 @@ _KIND_BY_PREFIX = {
     "re_": "refund",
     "cs_": "checkout.session",
     "evt_": "event",
+    "dp_": "dispute",
+    "po_": "payout",
 }
 _EXPANDABLE = frozenset(
     {
@@ -123,7 +125,8 @@ def line_items(world: World, session_id: str) -> Body:
 
 
 def dated(world: World, body: Body) -> Body:
-    """A balance transaction turns `available` by the clock; everything else is as stored."""
-    if body["object"] == "balance_transaction" and body["available_on"] <= world.now():
-        return {**body, "status": "available"}
-    return body
+    """A balance transaction as the API shows it: `available` by the clock; everything else is as stored."""
+    if body["object"] != "balance_transaction":
+        return body
+    shown = {name: value for name, value in body.items() if name != "payout"}
+    return {**shown, "status": "available" if body["available_on"] <= world.now() else "pending"}

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from payments.sandbox import faults
-from payments.sandbox.charges import move_money
+from payments.sandbox import disputes, faults
+from payments.sandbox.account import settings
+from payments.sandbox.balance import held, move_money, of_refund
 from payments.sandbox.errors import ApiError, missing_object, refused_parameter
 from payments.sandbox.listing import page
 from payments.sandbox.params import require_supported
@@ -22,20 +23,27 @@ _SUPPORTED: dict[str, Any] = {
     "currency": None,
 }
 _PLANS: dict[str, dict[str, Any]] = {
-    "at_once": {"first": "succeeded"},
+    "at_once": {"first": "succeeded", "then": None},
     "pending": {"first": "pending", "then": "succeeded"},
     "failing": {"first": "succeeded", "then": "failed"},
 }
+_FUNDED = "funded"
+_LOOK_AGAIN_S = 60 * 60
 
 
 def create(world: World, call: Call) -> Body:
     """Give back a part or all that is left of a charge.
 
     Raises:
-        ApiError: nothing was charged, all is back already (`charge_already_refunded`), more than is left.
+        ApiError: nothing was charged, all is back already (`charge_already_refunded`), more than is left,
+            the bank has taken it back (`charge_disputed`), the balance is short (`balance_insufficient`).
     """
     require_supported(call.params, _SUPPORTED)
     charge = _charge(world, call.params)
+    if disputes.is_charged_back(world, charge):
+        raise ApiError(
+            f"Charge {charge['id']} has been charged back; cannot issue a refund.", code="charge_disputed"
+        )
     left = charge["amount"] - charge["amount_refunded"]
     amount = call.params.get("amount", left)
     if left == 0:
@@ -45,10 +53,11 @@ def create(world: World, call: Call) -> Body:
     if amount > left:
         of = "unrefunded amount on charge" if charge["amount_refunded"] else "charge amount"
         raise ApiError(f"Refund amount (¥{amount:,}) is greater than {of} (¥{left:,})", param="amount")
-    plan = _plan(world, charge)
+    plan = _plan(world, charge, amount)
     refund = _shape(world, call.params, charge, amount, plan)
-    refund["balance_transaction"] = move_money(world, "refund", -amount, refund["id"])["id"]
-    due_at = world.now() + int(plan.get("settle_after_s", 0)) if "then" in plan else None
+    if plan["then"] != _FUNDED:
+        _take(world, refund, charge)
+    due_at = world.now() + int(plan.get("settle_after_s", 0)) if plan["then"] else None
     world.store.add(refund, note=plan, due_at=due_at)
     charge["amount_refunded"] += amount
     charge["refunded"] = charge["amount_refunded"] == charge["amount"]
@@ -74,24 +83,55 @@ def listed(world: World, call: Call) -> Body:
 def settle(world: World, refund: Body) -> None:
     """What was to become of a refund when its time comes: it succeeds, or the bank sends the money back."""
     plan = world.store.note(refund["id"])
-    if plan["then"] == "failed":
-        back = move_money(world, "refund_failure", refund["amount"], refund["id"])
-        refund.update(
-            status="failed",
-            failure_reason=plan.get("reason", "expired_or_canceled_card"),
-            failure_balance_transaction=back["id"],
-            pending_reason=None,
-        )
-        charge = world.store.require("charge", refund["charge"])
-        charge["amount_refunded"] -= refund["amount"]
-        charge["refunded"] = False
-        world.store.save(charge)
+    if plan["then"] == _FUNDED:
+        _fund(world, refund)
+    elif plan["then"] == "failed":
+        fail(world, refund, plan.get("reason", "expired_or_canceled_card"))
     else:
         refund.update(status="succeeded", pending_reason=None)
+        world.store.save(refund)
+        world.emit("refund.updated", refund)
+
+
+def fail(world: World, refund: Body, reason: str) -> Body:
+    """The bank sends the money back, also days after it was said to be there."""
+    charge = world.store.require("charge", refund["charge"])
+    if refund["balance_transaction"] is not None:
+        back = move_money(
+            world, "refund_failure", refund["amount"], refund["id"], currency=refund["currency"], waits=False
+        )
+        refund["failure_balance_transaction"] = back["id"]
+    refund.update(status="failed", failure_reason=reason, pending_reason=None)
+    charge["amount_refunded"] -= refund["amount"]
+    charge["refunded"] = False
+    world.store.save(charge)
     world.store.save(refund)
     world.emit("refund.updated", refund)
-    if refund["status"] == "failed":
-        world.emit("refund.failed", refund)
+    world.emit("refund.failed", refund)
+    return refund
+
+
+def _take(world: World, refund: Body, charge: Body) -> None:
+    moved = move_money(
+        world,
+        of_refund(charge),
+        -refund["amount"],
+        refund["id"],
+        currency=refund["currency"],
+        waits=False,
+    )
+    refund["balance_transaction"] = moved["id"]
+
+
+def _fund(world: World, refund: Body) -> None:
+    """A refund that waits for money goes as soon as the balance holds it; looked at again every hour."""
+    if held(world, refund["currency"]) < refund["amount"]:
+        world.store.save(refund, due_at=world.now() + _LOOK_AGAIN_S)
+        return
+    _take(world, refund, world.store.require("charge", refund["charge"]))
+    refund.update(status="succeeded", pending_reason=None)
+    world.store.save(refund)
+    world.emit("refund.updated", refund)
 
 
 def _charge(world: World, params: dict[str, Any]) -> Body:
@@ -122,9 +162,17 @@ def _charge(world: World, params: dict[str, Any]) -> Body:
     return charge
 
 
-def _plan(world: World, charge: Body) -> dict[str, Any]:
-    """A planned fault decides, else the card that paid."""
+def _plan(world: World, charge: Body, amount: int) -> dict[str, Any]:
+    """A planned fault decides, then a short balance, else the card that paid."""
     fault = faults.take_refund_or_none(world.store)
+    short = settings(world.store).short_balance
+    is_short = short != "allow" and held(world, charge["currency"]) < amount
+    if (fault is not None and fault["kind"] == "refund_short") or (is_short and short == "refuse"):
+        raise ApiError(
+            "Insufficient funds in your Stripe balance to refund this amount.", code="balance_insufficient"
+        )
+    if is_short:
+        return {"first": "pending", "then": _FUNDED, "reason": "insufficient_funds"}
     if fault is None:
         return dict(_PLANS[world.store.note(charge["id"])["refunds"]])
     then = "failed" if fault["kind"] == "refund_failed" else "succeeded"
@@ -136,7 +184,7 @@ def _plan(world: World, charge: Body) -> dict[str, Any]:
 
 def _shape(world: World, params: dict[str, Any], charge: Body, amount: int, plan: dict[str, Any]) -> Body:
     is_pending = plan["first"] == "pending"
-    pending_reason = plan.get("reason", "processing") if plan.get("then") == "succeeded" else "processing"
+    pending_reason = "processing" if plan["then"] == "failed" else plan.get("reason", "processing")
     return {
         "id": world.store.new_id("re_3"),
         "object": "refund",
@@ -144,7 +192,7 @@ def _shape(world: World, params: dict[str, Any], charge: Body, amount: int, plan
         "balance_transaction": None,
         "charge": charge["id"],
         "created": world.now(),
-        "currency": "jpy",
+        "currency": charge["currency"],
         "destination_details": {
             "card": {
                 "reference_status": "pending",

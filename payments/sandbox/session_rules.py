@@ -45,7 +45,10 @@ SUPPORTED: dict[str, Any] = {
         "receipt_email": None,
         "statement_descriptor_suffix": None,
     },
-    "payment_method_options": {"card": {"request_three_d_secure": None}},
+    "payment_method_options": {
+        "card": {"request_three_d_secure": None},
+        "konbini": {"expires_after_days": None},
+    },
     "adaptive_pricing": {"enabled": None},
 }
 
@@ -86,6 +89,7 @@ def require_payment_page(params: dict[str, Any]) -> None:
         )
     if params.get("currency", "jpy").lower() != "jpy":
         raise _foreign_currency(params["currency"], "currency")
+    _require_voucher_days(params)
 
 
 def require_line(index: int, line: dict[str, Any]) -> None:
@@ -151,6 +155,15 @@ def deadline(params: dict[str, Any], now: int) -> int:
             "expires_at",
         )
     return expires_at
+
+
+def _require_voucher_days(params: dict[str, Any]) -> None:
+    days = params.get("payment_method_options", {}).get("konbini", {}).get("expires_after_days")
+    if days is None:
+        return
+    at = "payment_method_options[konbini][expires_after_days]"
+    if not 1 <= days <= 60:
+        raise refused_parameter("Must be between 1 and 60", at, "parameter_invalid_integer")
 
 
 def _missing(param: str) -> ApiError:

@@ -11,6 +11,7 @@ import threading
 import requests
 
 from payments.sandbox import edge
+from payments.sandbox.deliveries import is_silent
 from payments.sandbox.store import Body
 from payments.sandbox.sweep import sweep
 from payments.sandbox.world import World
@@ -59,6 +60,8 @@ class Postman(threading.Thread):
 def deliver_next(world: World) -> bool:
     """Send the earliest due message; whether there was one."""
     store, now = world.store, world.now()
+    if is_silent(store, now):
+        return False
     found = store.rows(
         "SELECT id, event_id, attempts FROM deliveries WHERE state IN ('due', 'held') AND due_at <= ?"
         " ORDER BY due_at, rank LIMIT 1",

@@ -7,7 +7,7 @@ import threading
 from dataclasses import dataclass, field
 from typing import Any
 
-from payments.sandbox import API_VERSION, faults
+from payments.sandbox import API_VERSION, deliveries
 from payments.sandbox.store import Body, Store
 
 ENDPOINT_EVENTS = frozenset(
@@ -22,6 +22,12 @@ ENDPOINT_EVENTS = frozenset(
         "refund.created",
         "refund.updated",
         "refund.failed",
+        "charge.dispute.created",
+        "charge.dispute.updated",
+        "charge.dispute.closed",
+        "charge.dispute.funds_withdrawn",
+        "charge.dispute.funds_reinstated",
+        "payout.failed",
     }
 )
 """What the one webhook endpoint is subscribed to; other events are in `/v1/events` only."""
@@ -59,14 +65,30 @@ class World:
         The event holds the object as it is now; call it inside the transaction that changed the object.
         """
         is_sent = self.webhook_url is not None and event_type in ENDPOINT_EVENTS
-        event = self.store.add(
+        event = self.event(event_type, subject, call, is_sent=is_sent)
+        if is_sent:
+            deliveries.owe(self.store, event)
+            self.wake.set()
+        return event
+
+    def event(
+        self,
+        event_type: str,
+        subject: Body,
+        call: Call | None = None,
+        *,
+        is_sent: bool,
+        is_live: bool = False,
+    ) -> Body:
+        """An event as it stays in `/v1/events`; nobody is told of it here."""
+        return self.store.add(
             {
                 "id": self.store.new_id("evt_1"),
                 "object": "event",
                 "api_version": API_VERSION,
                 "created": self.now(),
                 "data": {"object": json.loads(json.dumps(subject))},
-                "livemode": False,
+                "livemode": is_live,
                 "pending_webhooks": 1 if is_sent else 0,
                 "request": {
                     "id": call.request_id if call else None,
@@ -75,7 +97,3 @@ class World:
                 "type": event_type,
             }
         )
-        if is_sent:
-            faults.owe_delivery(self.store, event)
-            self.wake.set()
-        return event

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from tests.unit.sandbox.account import Account
+from tests.unit.sandbox.account import NOON, ORDER, Account
 
 BOTH = {"allowed_payment_method_types[0]": "card", "allowed_payment_method_types[1]": "konbini"}
 
@@ -40,14 +40,58 @@ def test_a_voucher_paid_at_the_till_pays_the_session_once(account: Account, orde
     assert account.session(ordered["id"])["payment_status"] == "paid"
 
 
-def test_a_voucher_nobody_pays_fails_after_three_days(account: Account, ordered: dict[str, Any]) -> None:
-    account.advance(3 * 24 * 60 * 60 - 1)
+def test_a_voucher_nobody_pays_fails_at_the_end_of_its_third_day(
+    account: Account, ordered: dict[str, Any]
+) -> None:
+    # Ordered at noon in Tokyo, payable until 23:59:59 of the third day after.
+    account.advance(3 * 24 * 60 * 60 + 12 * 60 * 60 - 1)
     assert account.event_types()[-1] == "checkout.session.completed"
     account.advance(1)
     assert account.event_types()[-1] == "checkout.session.async_payment_failed"
     assert account.session(ordered["id"])["payment_status"] == "unpaid"
     assert account.objects("payment_intent")[0]["status"] == "requires_payment_method"
     assert settle(account, ordered, "paid") == 400
+
+
+def test_the_days_of_a_voucher_are_the_sessions_and_end_with_the_day(account: Account) -> None:
+    session = account.order(**BOTH, **{"payment_method_options[konbini][expires_after_days]": "1"})
+    account.client.post(f"/c/pay/{session['id']}/konbini")
+    details = account.objects("payment_intent")[0]["next_action"]["konbini_display_details"]
+    assert details["expires_at"] == NOON + 36 * 60 * 60 - 1
+    assert details["hosted_voucher_url"].endswith(account.objects("payment_intent")[0]["id"])
+
+
+@pytest.mark.parametrize("days", ["0", "61", "x"])
+def test_a_voucher_lasts_one_to_sixty_days(account: Account, days: str) -> None:
+    order = {**ORDER, **BOTH, "payment_method_options[konbini][expires_after_days]": days}
+    assert account.call("POST", "/v1/checkout/sessions", order).status_code == 400
+
+
+def test_the_voucher_page_pays_once_and_then_says_so(account: Account, ordered: dict[str, Any]) -> None:
+    page = f"/c/voucher/{ordered['payment_intent']}"
+    shown = account.client.get(page).text
+    assert "2026年11月24日（火）23:59" in shown
+    assert "確認番号" in shown
+    for _ in range(2):
+        assert account.client.post(page, data={"store": "lawson"}).status_code == 303
+    assert "お支払いは完了しています" in account.client.get(page).text
+    charges = account.objects("charge")
+    assert [one["payment_method_details"]["konbini"]["store"]["chain"] for one in charges] == ["lawson"]
+    assert [one["type"] for one in account.objects("balance_transaction")] == ["payment"]
+
+
+def test_a_voucher_page_after_its_time_asks_for_nothing(account: Account, ordered: dict[str, Any]) -> None:
+    account.advance(5 * 24 * 60 * 60)
+    page = f"/c/voucher/{ordered['payment_intent']}"
+    assert "お支払い期限が過ぎました" in account.client.get(page).text
+    account.client.post(page)
+    assert account.objects("charge") == []
+    assert account.client.get("/c/voucher/pi_nobody").status_code == 404
+
+
+def test_the_intent_of_a_session_is_not_cancelled(account: Account, ordered: dict[str, Any]) -> None:
+    answer = account.call("POST", f"/v1/payment_intents/{ordered['payment_intent']}/cancel")
+    assert answer.get_json()["error"]["code"] == "payment_intent_unexpected_state"
 
 
 def test_konbini_is_not_offered_unless_asked_for(account: Account) -> None:

@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from payments.sandbox.account import AccountSettings
 from payments.sandbox.charges import fee_yen
 from tests.unit.sandbox.account import GOOD_CARD, Account
 
@@ -45,7 +46,7 @@ def test_the_fee_is_in_the_balance_transaction_of_the_charge(account: Account) -
 
 @pytest.mark.parametrize("amount, fee", [(50, 2), (100, 4), (1500, 54), (13, 0), (14, 1)])
 def test_the_fee_is_rounded_half_up_to_the_yen(amount: int, fee: int) -> None:
-    assert fee_yen(amount) == fee
+    assert fee_yen(amount, AccountSettings().fee_per_mille) == fee
 
 
 @pytest.mark.parametrize(
