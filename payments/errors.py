@@ -66,3 +66,10 @@ class StripeRejected(RejectedOutside):
     def __init__(self, detail: str = "", *, stripe_code: str | None = None) -> None:
         super().__init__(detail)
         self.stripe_code = stripe_code
+
+
+class MonthNotReady(Refused):
+    """Something stands against closing a month of the books."""
+
+    code = "month_not_ready"
+    sentence = "この月はまだ締められません。"
