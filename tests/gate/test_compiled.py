@@ -1,13 +1,17 @@
 """What one database has compiled serves the next, and is never taken for another kind's."""
 
+from pathlib import Path
 from typing import Any
 
+import pytest
 import sqlalchemy as sa
+from flask import Flask, render_template
+from jinja2.bccache import Bucket
 from sqlalchemy.dialects.sqlite.pysqlite import SQLiteDialect_pysqlite
 
 from core.database import Database
 from core.lease import Lease
-from tests.servers.compiled import SharedSqlite
+from tests.servers.compiled import KeptTemplates, SharedSqlite
 
 
 def compiled_by(url: str) -> list[Any]:
@@ -33,6 +37,27 @@ def test_a_database_opened_later_compiles_nothing_again(
         assert first is second
     (sqlite,), (postgres,) = compiled_by(sqlite_database_url), compiled_by(postgres_database_url)
     assert str(sqlite) != str(postgres)
+
+
+@pytest.mark.parametrize("shares", [True, False])
+def test_an_app_made_later_compiles_no_template_again_but_a_changed_one(tmp_path: Path, shares: bool) -> None:
+    """The control is an app whose Jinja keeps what it compiles for itself."""
+    kept: list[str] = []
+
+    class Counted(KeptTemplates):
+        def dump_bytecode(self, bucket: Bucket) -> None:
+            kept.append(bucket.key)
+            super().dump_bytecode(bucket)
+
+    cache = Counted()
+    for text, shown in (("{{ 1 + 1 }}", "2"), ("{{ 1 + 1 }}", "2"), ("{{ 1 + 2 }}", "3")):
+        (tmp_path / "page.html").write_text(text)
+        app = Flask(__name__, template_folder=str(tmp_path))
+        assert isinstance(app.jinja_env.bytecode_cache, KeptTemplates)
+        app.jinja_env.bytecode_cache = cache if shares else Counted()
+        with app.app_context():
+            assert render_template("page.html") == shown
+    assert len(kept) == (2 if shares else 3)
 
 
 def test_only_the_same_kind_of_database_is_alike() -> None:
