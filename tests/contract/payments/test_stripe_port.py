@@ -1,141 +1,32 @@
 """Stripe as the payments code sees it: the adapter against the sandbox process, and the double, alike."""
 
-from collections.abc import Callable, Iterator
 from contextlib import suppress
-from dataclasses import dataclass
-from datetime import datetime, timedelta
 from pathlib import Path
-from uuid import UUID
 
 import pytest
 import requests
 
-from core.clock import SystemClock
 from core.database import Database
 from core.errors import ContractBroken
 from core.ids import new_id
 from payments.errors import StripeFailed, StripeRejected, StripeUnavailable
-from payments.remote import (
-    RefundOrder,
-    RefundStatus,
-    SessionLine,
-    SessionOrder,
-    SessionStatus,
-    StripeApi,
-)
+from payments.remote import RefundStatus, SessionStatus
 from payments.stripe_port import StripePort
-from tests.integration.payments.stripe_double import StripeDouble
-from tests.servers.processes import Processes
-from tests.servers.stripe_sandbox import StripeSandbox, start_stripe_sandbox
-
-CARD = {"card_number": "4242424242424242", "expiry": "12/40", "cvc": "123", "name": "MIHON HANAKO"}
-SINCE = timedelta(hours=1)
-
-
-@dataclass(frozen=True, slots=True)
-class Account:
-    """A Stripe account, and what a payer and fate can do to it."""
-
-    api: StripeApi
-    pay: Callable[[str], None]
-    fail_next: Callable[[str, str], None]
-    """(call, how): timeout_before, timeout_after, stored_before or stored_after."""
-    refund_ends: Callable[[RefundStatus], None]
-
-
-@pytest.fixture(params=["double", "sandbox"])
-def account(request: pytest.FixtureRequest) -> Account:
-    """Each test runs over the double and over the adapter."""
-    made: Account = request.getfixturevalue(f"{request.param}_account")
-    return made
-
-
-@pytest.fixture
-def double_account() -> Account:
-    """Stripe in memory."""
-    stripe = StripeDouble(SystemClock())
-    return Account(
-        stripe, stripe.pay, lambda call, how: stripe.faults[call].append(how), stripe.refund_outcomes.append
-    )
-
-
-@pytest.fixture(scope="module")
-def shared_sandbox(tmp_path_factory: pytest.TempPathFactory) -> Iterator[StripeSandbox]:
-    """One process for all tests here: none of them looks at what it did not make itself."""
-    processes = Processes()
-    yield start_stripe_sandbox(processes, tmp_path_factory.mktemp("stripe") / "state.json")
-    processes.kill_all()
-
-
-@pytest.fixture
-def sandbox_account(shared_sandbox: StripeSandbox) -> Iterator[Account]:
-    """The sandbox as a process, through the vendor's client."""
-    with requests.Session() as http:
-        http.delete(f"{shared_sandbox.url}/_sandbox/faults")
-
-        def pay(session_id: str) -> None:
-            answer = http.post(f"{shared_sandbox.url}/c/pay/{session_id}", data=CARD, allow_redirects=False)
-            assert answer.status_code == 303, answer.text
-
-        def plan(fault: dict[str, object]) -> None:
-            answer = http.post(f"{shared_sandbox.url}/_sandbox/faults", json=fault)
-            assert answer.status_code == 200, answer.text
-
-        def fail_next(call: str, how: str) -> None:
-            path = {"create_session": "/v1/checkout/sessions", "create_refund": "/v1/refunds"}[call]
-            if how == "timeout_before":
-                # Each of the client's own repeats is lost as well.
-                plan({"kind": how, "path": path, "times": 3})
-            elif how == "timeout_after":
-                plan({"kind": how, "path": path})
-            else:
-                plan({"kind": "stored_500", "path": path, "effect": how == "stored_after"})
-
-        def refund_ends(status: RefundStatus) -> None:
-            if status != RefundStatus.SUCCEEDED:
-                plan({"kind": f"refund_{status}"})
-
-        yield Account(StripePort(shared_sandbox.secret_key, shared_sandbox.url), pay, fail_next, refund_ends)
-
-
-def _now() -> datetime:
-    return SystemClock().now()
-
-
-def _key() -> str:
-    """A key that nobody has used."""
-    return str(new_id(_now()))
-
-
-def _order(payment_id: UUID | None = None, *, minutes: int = 31) -> SessionOrder:
-    now = _now()
-    return SessionOrder(
-        payment_id=payment_id or new_id(now),
-        references=(new_id(now), new_id(now)),
-        lines=(SessionLine("見本体育館 半面A", 900), SessionLine("照明", 300)),
-        success_url="http://127.0.0.1:1/return",
-        cancel_url="http://127.0.0.1:1/cancel",
-        mail_address="hanako@example.jp",
-        expires_at=now + timedelta(minutes=minutes),
-    )
-
-
-def _paid(account: Account) -> tuple[SessionOrder, str]:
-    order = _order()
-    made = account.api.create_session(order, key=f"payment:{order.payment_id}:create")
-    account.pay(made.id)
-    intent = account.api.read_session(made.id).payment_intent_id
-    assert intent is not None
-    return order, intent
-
-
-def _refund_order(order: SessionOrder, intent: str, amount: int = 500) -> RefundOrder:
-    return RefundOrder(new_id(_now()), order.payment_id, order.references[0], intent, amount)
+from tests.contract.payments.account import (
+    SINCE,
+    Account,
+    a_key,
+    an_order,
+    paid,
+    refund_order,
+    the_time,
+)
+from tests.servers.stripe_sandbox import StripeSandbox
 
 
 def test_a_session_is_open_with_its_amount_page_and_our_id(account: Account) -> None:
-    order = _order()
-    made = account.api.create_session(order, key=_key())
+    order = an_order()
+    made = account.api.create_session(order, key=a_key())
     assert (made.status, made.amount, made.currency) == (SessionStatus.OPEN, 1200, "jpy")
     assert made.payment_id == order.payment_id
     assert made.url is not None
@@ -145,35 +36,35 @@ def test_a_session_is_open_with_its_amount_page_and_our_id(account: Account) -> 
 
 
 def test_the_same_key_is_the_same_session(account: Account) -> None:
-    order = _order()
+    order = an_order()
     first, second = (account.api.create_session(order, key=str(order.payment_id)) for _ in range(2))
     assert first == second
 
 
 def test_a_paid_session_says_so(account: Account) -> None:
-    order = _order()
-    made = account.api.create_session(order, key=_key())
+    order = an_order()
+    made = account.api.create_session(order, key=a_key())
     account.pay(made.id)
     now = account.api.read_session(made.id)
     assert (now.status, now.amount, now.currency) == (SessionStatus.PAID, 1200, "jpy")
     assert now.payment_intent_id is not None
-    found = account.api.find_session(order.payment_id, created_after=_now() - SINCE)
+    found = account.api.find_session(order.payment_id, created_after=the_time() - SINCE)
     assert found == now
 
 
 def test_an_expired_session_says_so_and_a_paid_one_cannot_be_expired(account: Account) -> None:
-    made = account.api.create_session(_order(), key=_key())
-    assert account.api.expire_session(made.id, key=_key()).status == SessionStatus.EXPIRED
+    made = account.api.create_session(an_order(), key=a_key())
+    assert account.api.expire_session(made.id, key=a_key()).status == SessionStatus.EXPIRED
     assert account.api.read_session(made.id).status == SessionStatus.EXPIRED
-    paid = account.api.create_session(_order(), key=_key())
-    account.pay(paid.id)
+    done = account.api.create_session(an_order(), key=a_key())
+    account.pay(done.id)
     with pytest.raises(StripeRejected):
-        account.api.expire_session(paid.id, key=_key())
+        account.api.expire_session(done.id, key=a_key())
 
 
 def test_less_than_half_an_hour_is_refused(account: Account) -> None:
     with pytest.raises(StripeRejected):
-        account.api.create_session(_order(minutes=29), key=_key())
+        account.api.create_session(an_order(minutes=29), key=a_key())
 
 
 def test_what_is_not_there_is_refused(account: Account) -> None:
@@ -182,47 +73,47 @@ def test_what_is_not_there_is_refused(account: Account) -> None:
 
 
 def test_a_session_is_found_among_others_by_our_id_only(account: Account) -> None:
-    orders = [_order() for _ in range(3)]
+    orders = [an_order() for _ in range(3)]
     made = [account.api.create_session(order, key=str(order.payment_id)) for order in orders]
-    found = account.api.find_session(orders[1].payment_id, created_after=_now() - SINCE)
+    found = account.api.find_session(orders[1].payment_id, created_after=the_time() - SINCE)
     assert found == made[1]
-    assert account.api.find_session(new_id(_now()), created_after=_now() - SINCE) is None
+    assert account.api.find_session(new_id(the_time()), created_after=the_time() - SINCE) is None
 
 
 def test_an_answer_lost_after_the_effect_leaves_one_session(account: Account) -> None:
-    order = _order()
+    order = an_order()
     account.fail_next("create_session", "timeout_after")
     # The adapter repeats by itself, under the same key, and may never notice.
     with suppress(StripeUnavailable):
         account.api.create_session(order, key=str(order.payment_id))
     again = account.api.create_session(order, key=str(order.payment_id))
-    assert again == account.api.find_session(order.payment_id, created_after=_now() - SINCE)
+    assert again == account.api.find_session(order.payment_id, created_after=the_time() - SINCE)
 
 
 def test_a_call_that_never_arrived_may_be_sent_again(account: Account) -> None:
-    order = _order()
+    order = an_order()
     account.fail_next("create_session", "timeout_before")
     with pytest.raises(StripeUnavailable) as told:
         account.api.create_session(order, key=str(order.payment_id))
     assert not isinstance(told.value, StripeFailed)
-    assert account.api.find_session(order.payment_id, created_after=_now() - SINCE) is None
+    assert account.api.find_session(order.payment_id, created_after=the_time() - SINCE) is None
     assert account.api.create_session(order, key=str(order.payment_id)).status == SessionStatus.OPEN
 
 
 @pytest.mark.parametrize("how", ["stored_before", "stored_after"])
 def test_a_stored_failure_is_told_apart_and_stays_under_its_key(account: Account, how: str) -> None:
-    order = _order()
+    order = an_order()
     account.fail_next("create_session", how)
     for _ in range(2):
         with pytest.raises(StripeFailed):
             account.api.create_session(order, key=str(order.payment_id))
-    found = account.api.find_session(order.payment_id, created_after=_now() - SINCE)
+    found = account.api.find_session(order.payment_id, created_after=the_time() - SINCE)
     assert (found is not None) == (how == "stored_after")
 
 
 def test_money_goes_back_once_per_key(account: Account) -> None:
-    order, intent = _paid(account)
-    wanted = _refund_order(order, intent)
+    order, intent = paid(account)
+    wanted = refund_order(order, intent)
     first, second = (account.api.create_refund(wanted, key=str(wanted.refund_id)) for _ in range(2))
     assert first == second
     assert (first.status, first.amount) == (RefundStatus.SUCCEEDED, 500)
@@ -231,28 +122,28 @@ def test_money_goes_back_once_per_key(account: Account) -> None:
 
 
 def test_more_than_was_paid_does_not_go_back(account: Account) -> None:
-    order, intent = _paid(account)
-    account.api.create_refund(_refund_order(order, intent, 1000), key=_key())
+    order, intent = paid(account)
+    account.api.create_refund(refund_order(order, intent, 1000), key=a_key())
     with pytest.raises(StripeRejected):
-        account.api.create_refund(_refund_order(order, intent, 201), key=_key())
+        account.api.create_refund(refund_order(order, intent, 201), key=a_key())
 
 
 def test_a_refund_that_was_never_made_is_not_found(account: Account) -> None:
-    order, intent = _paid(account)
-    account.api.create_refund(_refund_order(order, intent), key=_key())
-    assert account.api.find_refund(new_id(_now()), payment_intent_id=intent) is None
+    order, intent = paid(account)
+    account.api.create_refund(refund_order(order, intent), key=a_key())
+    assert account.api.find_refund(new_id(the_time()), payment_intent_id=intent) is None
 
 
 def test_a_pending_refund_says_so(account: Account) -> None:
-    order, intent = _paid(account)
+    order, intent = paid(account)
     account.refund_ends(RefundStatus.PENDING)
-    wanted = _refund_order(order, intent)
+    wanted = refund_order(order, intent)
     assert account.api.create_refund(wanted, key=str(wanted.refund_id)).status == RefundStatus.PENDING
 
 
 def test_a_refund_whose_answer_was_lost_is_found(account: Account) -> None:
-    order, intent = _paid(account)
-    wanted = _refund_order(order, intent)
+    order, intent = paid(account)
+    wanted = refund_order(order, intent)
     account.fail_next("create_refund", "stored_after")
     with pytest.raises(StripeFailed):
         account.api.create_refund(wanted, key=str(wanted.refund_id))
@@ -286,8 +177,8 @@ def test_the_key_tells_whether_money_is_real(key: str, *, is_live: bool) -> None
 
 
 def test_metadata_holds_ids_and_nothing_of_the_payer(shared_sandbox: StripeSandbox) -> None:
-    order = _order()
-    made = StripePort(shared_sandbox.secret_key, shared_sandbox.url).create_session(order, key=_key())
+    order = an_order()
+    made = StripePort(shared_sandbox.secret_key, shared_sandbox.url).create_session(order, key=a_key())
     state = requests.get(f"{shared_sandbox.url}/_sandbox/state", timeout=20).json()
     (session,) = [one for one in state["objects"]["checkout.session"] if one["id"] == made.id]
     assert session["metadata"] == {
