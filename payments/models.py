@@ -161,6 +161,7 @@ class LedgerEntry(Base):
         sa.UniqueConstraint("set_key", "line"),
         sa.Index("ix_ledger_entry_account", "municipality_id", "account", "at"),
         sa.Index("ix_ledger_entry_at", "municipality_id", "at"),
+        sa.Index("ix_ledger_entry_reference", "reference"),
     )
 
     id: Mapped[int] = mapped_column(BigKey, primary_key=True)

@@ -9,6 +9,7 @@ from flask import Flask
 
 from booking.app.guards import actor_or_none
 from booking.app.services import current_services
+from booking.fees.lines import measure, taxes_of
 from booking.reservations.words import STANDINGS, refund_words, state_word
 from core.clock import TOKYO
 from core.window import Window
@@ -104,6 +105,7 @@ def register(app: Flask) -> None:
         iso,
         short_of,
         seconds,
+        measure,
     ):
         app.add_template_filter(word)
     digests = _digests(Path(app.static_folder or ""))
@@ -115,6 +117,7 @@ def register(app: Flask) -> None:
     app.add_template_global(asset)
     app.add_template_global(actor_or_none, "actor")
     app.add_template_global(state_word)
+    app.add_template_global(taxes_of)
     app.add_template_global(STANDINGS, "STANDINGS")  # type: ignore[arg-type]  # a table is as good as a function
     app.add_template_filter(refund_words)
     app.add_template_global(lambda: current_services().settings, "settings")

@@ -17,6 +17,8 @@ from prometheus_client import Counter, Histogram
 from booking.app import certificates
 from booking.app.installing import BrokerUsers
 from booking.app.services import Services
+from booking.fees import late_relief
+from booking.fees.relief_models import ReliefApplication
 from booking.notices import lock_alarms, sender
 from booking.notices.sender import Mailer
 from booking.reservations import deadlines, missing_rights
@@ -82,6 +84,7 @@ class Worker:
             "missing_rights": (60, self._missing_rights),
             "broker_users": (5, self._broker_users.follow),
             "broker_certificates": (3600, lambda: certificates.warn(given.settings, now=given.clock.now())),
+            "relief": (60, self._relief),
             "lock_alarms": (60, self._lock_alarms),
             "lock_alarm_mails": (30, self._lock_alarm_mails),
             "emergency_codes": (60, self._emergency_codes),
@@ -171,6 +174,22 @@ class Worker:
                 return missing_rights.complete(session, reservation_id, now=given.clock.now())
 
         return sum(retrying(partial(once, one)) for one in found)
+
+    def _relief(self) -> int:
+        given = self._services
+
+        def overdue() -> int:
+            with given.database.transaction() as session:
+                return late_relief.open_overdue(session, now=given.clock.now(), limit=_BATCH)
+
+        def once(application_id: UUID) -> int:
+            with given.database.transaction() as session:
+                application = session.get_one(ReliefApplication, application_id)
+                return late_relief.catch_up(session, application, now=given.clock.now())
+
+        with given.database.reading() as session:
+            granted = late_relief.recent_grants(session, now=given.clock.now())
+        return retrying(overdue) + sum(retrying(partial(once, one)) for one in granted)
 
     def _lock_alarms(self) -> int:
         given = self._services

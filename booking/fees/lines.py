@@ -152,9 +152,18 @@ def frozen_lines(fee_lines: Iterable[Mapping[str, Any]]) -> tuple[FeeLine, ...]:
     return tuple(FeeLine.of_json(line) for line in fee_lines)
 
 
+def taxes_of(lines: Iterable[FeeLine | Mapping[str, Any]]) -> list[Tax]:
+    """`tax_of` lines or frozen lines, for pages."""
+    return tax_of(_as_line(line) for line in lines)
+
+
+def _as_line(line: FeeLine | Mapping[str, Any]) -> FeeLine:
+    return line if isinstance(line, FeeLine) else FeeLine.of_json(line)
+
+
 def measure(line: FeeLine | Mapping[str, Any]) -> str:
     """How a charge came about: `300円 × 2時間`, `1,500円 × 1区分`; empty for relief and tax."""
-    line = line if isinstance(line, FeeLine) else FeeLine.of_json(line)
+    line = _as_line(line)
     if not line.yen_per_hour:
         return ""
     if line.unit == "band":

@@ -53,6 +53,13 @@ TEMPLATES: Mapping[str, Template] = {
     "payment_request": Template(frozenset({"group", "count", "amount_yen"}), is_about_reservation=False),
     "codes_changed": Template(),
     "door_unreached": Template(),
+    "relief_asked": Template(
+        frozenset({"group", "valid_from", "valid_until", "due_at"}), is_about_reservation=False
+    ),
+    "relief_decided": Template(
+        frozenset({"group", "valid_from", "valid_until", "decision", "is_granted", "reason"}),
+        is_about_reservation=False,
+    ),
     "lock_alarm": Template(
         frozenset({"title", "next_step", "count", "first", "lines", "more"}), is_about_reservation=False
     ),

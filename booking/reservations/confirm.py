@@ -6,6 +6,7 @@ import sqlalchemy as sa
 from sqlalchemy.orm import Session
 from sqlalchemy.orm.attributes import set_committed_value
 
+from booking.fees.lines import frozen_lines, relief_yen_of
 from booking.notices import mail
 from booking.places.catalogue import catalogue
 from booking.places.entries import OfferingEntry
@@ -13,6 +14,7 @@ from booking.reservations.models import Reservation, State
 from booking.reservations.states import move
 from core.window import Window
 from locks import grants
+from payments import relief
 
 REPORTS_DUE_AFTER = timedelta(hours=1)
 """How long after the end the worker first asks whether anybody came (a key box waits an hour for its key)."""
@@ -49,7 +51,7 @@ def confirm(session: Session, reservation: Reservation, *, now: datetime) -> Non
 def give_rights(
     session: Session, reservation: Reservation, offering: OfferingEntry, *, now: datetime
 ) -> None:
-    """Grants, mail and permit number of a reservation that is confirmed and in the database.
+    """Grants, mail, waived fees and permit number of a reservation that is confirmed and in the database.
 
     The counter is taken last: its row stays locked to the end of the transaction, and numbers have no gaps.
     """
@@ -62,6 +64,13 @@ def give_rights(
             holder=reservation.id,
             now=now,
         )
+    relief.post_relief(
+        session,
+        municipality_id=reservation.municipality_id,
+        reference=reservation.id,
+        relief_yen=relief_yen_of(frozen_lines(reservation.fee_lines)),
+        now=now,
+    )
     mail.tell(session, reservation, "confirmed", now=now)
     if reservation.permit_number is None:
         number = session.scalar(_NEXT_NUMBER, {"municipality_id": reservation.municipality_id})

@@ -4,10 +4,12 @@ from datetime import datetime
 
 from sqlalchemy.orm import Session
 
+from booking.fees.lines import frozen_lines, relief_yen_of
 from booking.reservations import claims
 from booking.reservations.models import Reservation, State
 from booking.reservations.states import move
 from locks import grants
+from payments import relief
 
 
 def release(
@@ -25,4 +27,8 @@ def release(
     claims.free(session, reservation)
     if had_rights:
         grants.withdraw(session, holder=reservation.id, now=now)
+        if relief_yen_of(frozen_lines(reservation.fee_lines)):
+            relief.undo_relief(
+                session, municipality_id=reservation.municipality_id, reference=reservation.id, now=now
+            )
     session.flush()

@@ -568,6 +568,7 @@ def upgrade() -> None:
         batch_op.create_check_constraint(batch_op.f("ck_fee_rate_yen_not_negative"), "yen_per_hour >= 0")
 
     op.create_index("ix_ledger_entry_at", "ledger_entry", ["municipality_id", "at"], unique=False)
+    op.create_index("ix_ledger_entry_reference", "ledger_entry", ["reference"], unique=False)
 
     op.add_column(
         "municipality",
@@ -667,6 +668,7 @@ def downgrade() -> None:
     op.drop_column("municipality", "slip_pay_for_s")
     op.drop_column("municipality", "refund_alone_up_to_yen")
 
+    op.drop_index("ix_ledger_entry_reference", table_name="ledger_entry")
     op.drop_index("ix_ledger_entry_at", table_name="ledger_entry")
 
     with op.batch_alter_table("fee_rate", schema=None) as batch_op:

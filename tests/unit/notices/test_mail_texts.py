@@ -28,6 +28,11 @@ VALUES = {
     "more": 0,
     "group": "見本団体01",
     "month": "2026年11月分",
+    "valid_from": "2026-12-01",
+    "valid_until": "2027-03-31",
+    "due_at": "2026-12-05T00:00:00+00:00",
+    "decision": "50%減免",
+    "is_granted": True,
     "amount_yen": 4200,
     "due_on": "2026-12-31",
 }
