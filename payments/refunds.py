@@ -1,7 +1,6 @@
 """What is owed back: one row for each payment, reference and cause, followed until the money is back."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
@@ -10,24 +9,10 @@ from sqlalchemy.orm import Session
 
 from core.errors import ContractBroken
 from core.ids import new_id
-from payments import ledger
+from payments import invoices, ledger, paying_out
 from payments.ledger import Account, Line
 from payments.models import Payment, PaymentItem, Refund
-from payments.states import PaymentState, RefundState
-
-
-@dataclass(frozen=True, slots=True)
-class RefundStanding:
-    """How far the refunds of one reference are."""
-
-    owed_yen: int
-    """Not back yet: owed, under way or failed."""
-    refunded_yen: int
-    state: RefundState
-    """The one that most needs attention: failed, owed, pending, succeeded."""
-
-
-_MOST_URGENT = (RefundState.FAILED, RefundState.OWED, RefundState.PENDING, RefundState.SUCCEEDED)
+from payments.states import Method, PaymentState, RefundState
 
 
 def owe(session: Session, *, reference: UUID, amount_yen: int, cause: str, now: datetime) -> list[Refund]:
@@ -41,6 +26,10 @@ def owe(session: Session, *, reference: UUID, amount_yen: int, cause: str, now: 
     """
     if amount_yen < 0:
         raise ContractBroken("a refund is not negative")
+    if invoices.is_charged(session, reference=reference):
+        # Paid by invoice: the next one is less by it, and no money goes back.
+        invoices.credit(session, reference=reference, amount_yen=amount_yen, cause=cause, now=now)
+        return []
     payments = _settled(session, reference)
     existing = _refunds(session, reference)
     same_cause = [refund for refund in existing if refund.cause == cause]
@@ -59,26 +48,42 @@ def owe(session: Session, *, reference: UUID, amount_yen: int, cause: str, now: 
     return written
 
 
-def standing_of(session: Session, *, references: Sequence[UUID]) -> dict[UUID, RefundStanding]:
-    """How far refunds are, for those of the references that have any; one query."""
-    rows = session.execute(
-        sa.select(Refund.reference, Refund.state, sa.func.sum(Refund.amount_yen))
-        .where(Refund.reference.in_(references))
-        .group_by(Refund.reference, Refund.state)
-    )
-    found: dict[UUID, dict[RefundState, int]] = {}
-    for reference, state, amount in rows:
-        found.setdefault(reference, {})[RefundState(state)] = int(amount)
-    return {reference: _standing(sums) for reference, sums in found.items()}
+def owe_rest(session: Session, *, reference: UUID, cause: str, now: datetime) -> int:
+    """Write down that all of a reference's money that is not owed back yet goes back; how much that is.
+
+    The same reference and cause again gives the same sum and owes nothing more.
+    """
+    if invoices.is_charged(session, reference=reference):
+        return invoices.credit_rest(session, reference=reference, cause=cause, now=now)
+    _settled(session, reference)
+    written = [refund.amount_yen for refund in _refunds(session, reference) if refund.cause == cause]
+    if written:
+        return sum(written)
+    left = left_of(session, references=[reference])[reference]
+    owe(session, reference=reference, amount_yen=left, cause=cause, now=now)
+    return left
 
 
-def _standing(sums: dict[RefundState, int]) -> RefundStanding:
-    back = sums.get(RefundState.SUCCEEDED, 0)
-    return RefundStanding(
-        owed_yen=sum(sums.values()) - back,
-        refunded_yen=back,
-        state=next(state for state in _MOST_URGENT if state in sums),
+def left_of(session: Session, *, references: Sequence[UUID]) -> dict[UUID, int]:
+    """What was paid for each reference and is not owed back yet, in yen, what is paid by invoice as well."""
+    paid = (
+        sa.select(PaymentItem.reference, sa.func.sum(PaymentItem.amount_yen))
+        .join(Payment)
+        .where(PaymentItem.reference.in_(references), Payment.state == PaymentState.SETTLED)
+        .group_by(PaymentItem.reference)
     )
+    owed = (
+        sa.select(Refund.reference, sa.func.sum(Refund.amount_yen))
+        .join(Payment)
+        .where(Refund.reference.in_(references), Payment.state == PaymentState.SETTLED)
+        .group_by(Refund.reference)
+    )
+    left = dict.fromkeys(references, 0) | invoices.left_of(session, references=references)
+    for reference, amount in session.execute(paid):
+        left[reference] += int(amount)
+    for reference, amount in session.execute(owed):
+        left[reference] -= int(amount)
+    return left
 
 
 def _settled(session: Session, reference: UUID) -> Sequence[Payment]:
@@ -112,6 +117,7 @@ def _write(
         amount_yen=amount_yen,
         cause=cause,
         state=RefundState.OWED,
+        method=payment.method,
         created_at=now,
         state_changed_at=now,
         next_due_at=now,
@@ -123,11 +129,18 @@ def _write(
         municipality_id=payment.municipality_id,
         set_key=f"owe:{refund.id}",
         lines=[
-            Line(Account.USAGE_FEES, amount_yen, reference),
+            Line(_against(payment, reference), amount_yen, reference),
             Line(Account.REFUNDS_PAYABLE, -amount_yen, reference),
         ],
         payment_id=payment.id,
         refund_id=refund.id,
         now=now,
     )
+    if payment.method != Method.STRIPE:
+        paying_out.open_case(session, refund, now=now)
     return refund
+
+
+def _against(payment: Payment, reference: UUID) -> Account:
+    """The account that this reference's money had been booked against."""
+    return next(Account(item.account) for item in payment.items if item.reference == reference)

@@ -80,11 +80,6 @@ def short_of(name: str, facility: str) -> str:
     return name.removeprefix(facility).strip() or name
 
 
-def seconds(number: int) -> timedelta:
-    """A rule's seconds as a span of time."""
-    return timedelta(seconds=number)
-
-
 def iso(instant: datetime | date) -> str:
     """For `<time datetime>`."""
     return instant.isoformat()
@@ -104,7 +99,6 @@ def register(app: Flask) -> None:
         ago,
         iso,
         short_of,
-        seconds,
         measure,
     ):
         app.add_template_filter(word)
@@ -119,7 +113,9 @@ def register(app: Flask) -> None:
     app.add_template_global(state_word)
     app.add_template_global(taxes_of)
     app.add_template_global(STANDINGS, "STANDINGS")  # type: ignore[arg-type]  # a table is as good as a function
-    app.add_template_filter(refund_words)
+    app.add_template_global(refund_word)
+    for sentence in (back_reason, goes_back, refund_cause):
+        app.add_template_filter(sentence)
     app.add_template_global(lambda: current_services().settings, "settings")
 
 

@@ -43,6 +43,9 @@ TEMPLATES: Mapping[str, Template] = {
     "expired": Template(),
     "undecided": Template(),
     "revoked": Template(frozenset({"reason", "refund_yen"})),
+    "alert_declared": Template(frozenset({"name", "title", "note", "lines"}), is_about_reservation=False),
+    "alert_withdrawn": Template(frozenset({"name", "title", "note", "lines"}), is_about_reservation=False),
+    "reviewed": Template(frozenset({"refund_yen", "why"})),
     "invoice_issued": Template(
         frozenset({"group", "month", "amount_yen", "due_on"}), is_about_reservation=False
     ),
@@ -67,7 +70,10 @@ TEMPLATES: Mapping[str, Template] = {
 }
 """made: held, to be paid by `pay_by` · expired: not paid in time · undecided: no approval in time ·
 refunded: the money is on its way back · late_refunded: money came after the slot was gone, and goes back ·
-codes_changed: the digits are other ones · door_unreached: a day before it the lock does not know of it ·
+paid_twice, paid_after_cancel: it goes back as well · awaiting_funds: to be paid at a till by `pay_by` ·
+alert_declared, alert_withdrawn: one for all starts of an account under a heat or weather alert ·
+reviewed: what the locks' records mean for a late cancellation · codes_changed: the digits are other ones ·
+door_unreached: a day before it the lock does not know of it ·
 invoice_…, payment_request: to who stands for a group, about what it owes ·
 lock_alarm: to managers, one for all alarms of a kind."""
 

@@ -169,9 +169,7 @@ def _revoke(session: Session, reservation: Reservation, *, reason: str, now: dat
     if was_held:
         # Should money come all the same, `payment_settled` gives it back.
         checkout.close(session, reference=reservation.id, now=now)
-    back = reservation.amount_yen if was_paid else 0
-    if back:
-        refunds.owe(session, reference=reservation.id, amount_yen=back, cause="revoked", now=now)
+    back = refunds.owe_rest(session, reference=reservation.id, cause="revoked", now=now) if was_paid else 0
     mail.tell(session, reservation, "revoked", reason=reason, refund_yen=back, now=now)
 
 

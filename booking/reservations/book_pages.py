@@ -17,6 +17,7 @@ from booking.fees.quote import Quote, quote
 from booking.fees.relief import relief_of
 from booking.people.signed_in import GroupOfActor
 from booking.places.catalogue import Catalogue, catalogue
+from booking.refunding.policy import as_sold, stages_of
 from booking.reservations import hold as holding
 from booking.reservations.refusals import (
     Ended,
@@ -164,6 +165,8 @@ def _choices(here: Here, places: Catalogue, offering_id: int, window: Window) ->
         "lengths": _lengths(bands, window, places.rules.max_bands),
         "candidates": _candidates(here, places, offering_id, window),
         "guide_price": quote(places, offering_id=offering_id, window=window, payer=Payer("general")),
+        "sold": as_sold(places, places.offering(offering_id), window, now=here.now),
+        "stages_of": stages_of,
         "rules": places.rules,
         "office": places.office_contact,
         "now": here.now,

@@ -10,6 +10,7 @@ from sqlalchemy.orm import Session
 
 from booking.notices import mail
 from booking.places.catalogue import catalogue
+from booking.refunding import reviews
 from booking.reservations.cancel import ASK_AGAIN_AFTER
 from booking.reservations.door import LATE
 from booking.reservations.models import Reservation, State
@@ -94,6 +95,7 @@ class _Reports:
         told = [told_until.get(access_point) for access_point in access_points]
         if all(until is not None and until > past_end for until in told):
             move(reservation, State.NO_SHOW, now=self._now, due_at=None)
+            reviews.ask(self._session, reservation, now=self._now)
         else:
             reservation.next_due_at = self._now + REPORT_ASKED_AGAIN_AFTER
 

@@ -3,22 +3,26 @@
 from datetime import datetime
 from uuid import UUID
 
-from flask import Blueprint, redirect, render_template
+from flask import Blueprint, redirect, render_template, request
 from flask.typing import ResponseReturnValue
 
 from booking.app.guards import Here, reading, signed_in, writing
 from booking.app.http_errors import status_of
+from booking.app.parsing import number_of
 from booking.app.services import current_services
 from booking.app.template_words import moment
 from booking.places.catalogue import catalogue
+from booking.refunding import alerts, reviews
+from booking.refunding.policy import stages_of, unused_percent_of
 from booking.reservations import cancel as cancelling
 from booking.reservations import queries
 from booking.reservations.models import State
-from booking.reservations.pay import require_payable
+from booking.reservations.pay import require_payable, ways_of
 from booking.reservations.queries import ReservationLine
 from core.errors import KaihoError, NotThere, Refused, RejectedOutside, Unavailable
 from locks import standing
-from payments import checkout, loops, refunds
+from payments import checkout, loops, refund_list
+from payments import queries as payment_queries
 from payments.errors import AlreadyPaid
 
 pages = Blueprint("reservations", __name__)
@@ -69,6 +73,7 @@ def pay(reservation_id: UUID) -> ResponseReturnValue:
                 return_url=f"{base}/return",
                 cancel_url=base,
                 mail_address=here.actor.mail_address,
+                ways=ways_of(here.session, reservation, now=here.now),
                 now=here.now,
             )
         url = checkout.open_session(services.database, services.stripe, payment.id, services.clock)
@@ -94,12 +99,13 @@ def back_from_paying(reservation_id: UUID) -> ResponseReturnValue:
         loops.settle_one(
             services.database, services.stripe, services.payment_callbacks, payment_id, services.clock
         )
-        with reading() as here:
-            line = own(here, reservation_id)
+    with reading() as here:
+        line = own(here, reservation_id)
+        awaited = payment_queries.awaited_of(here.session, reference=reservation_id)
     is_unpaid = line.state is State.HELD and payment_id is None
     if is_unpaid or line.state not in (State.HELD, State.CONFIRMED):
         return redirect(f"/reservations/{reservation_id}", code=303)
-    return render_template("reservations/return.html", line=line, now=here.now)
+    return render_template("reservations/return.html", line=line, awaited=awaited, now=here.now)
 
 
 @pages.get("/reservations/<uuid:reservation_id>/cancel")
@@ -116,7 +122,14 @@ def cancel(reservation_id: UUID) -> ResponseReturnValue:
     try:
         with writing() as here:
             own(here, reservation_id)
-            cancelling.cancel(here.session, actor=here.actor, reservation_id=reservation_id, now=here.now)
+            cancelling.cancel(
+                here.session,
+                actor=here.actor,
+                reservation_id=reservation_id,
+                # Nothing said is nothing accepted: less than all is never given back unseen.
+                accepts_loss_yen=number_of(request.form, "lost_yen", least=0, most=10**9, default=0),
+                now=here.now,
+            )
     except NotThere:
         raise
     except Refused as error:
@@ -140,13 +153,24 @@ def _detail(reservation_id: UUID, error: KaihoError | None) -> ResponseReturnVal
     with reading() as here:
         line = queries.one(here.session, actor=here.actor, reservation_id=reservation_id)
         places = catalogue(here.session, here.municipality_id, version=here.catalogue_version)
-        money_back = refunds.standing_of(here.session, references=[line.id]).get(line.id)
+        money_back = refund_list.of_reference(here.session, reference=line.id)
+        review = reviews.of_reservation(here.session, line.id)
+        is_ahead = line.state is State.CONFIRMED and here.now < line.window.starts_at
+        alert = cancelling.alert_over(here.session, line) if is_ahead else None
+        awaited = payment_queries.awaited_of(here.session, reference=line.id)
+        ways = ways_of(here.session, line, now=here.now) if line.is_payable(here.now) else checkout.CARD_ONLY
         doors = standing.standings_by_access_point(here.session, holder=line.id, now=here.now)
     page = render_template(
         "reservations/one.html",
         line=line,
         is_own=here.actor.group_or_none(line.group_id) is not None,
-        refund=money_back,
+        refunds=money_back,
+        review=review,
+        alert=alert,
+        alert_words=alerts.WORDS,
+        stages=stages_of(line.policy, line.amount_yen, line.window.starts_at),
+        awaited=awaited,
+        can_pay_later=ways.funds_within_days is not None,
         codes=standing.worst(door.standing for door in doors) if doors else None,
         doors=doors,
         can_cancel=_can_cancel(line, here.now),
@@ -161,12 +185,15 @@ def _detail(reservation_id: UUID, error: KaihoError | None) -> ResponseReturnVal
 def _cancel_screen(reservation_id: UUID, error: Refused | None) -> ResponseReturnValue:
     with reading() as here:
         line = own(here, reservation_id)
+        quote = cancelling.quote_here(here.session, line, now=here.now)
     if error is None and not _can_cancel(line, here.now):
         return redirect(f"/reservations/{reservation_id}", code=303)
     page = render_template(
         "reservations/cancel.html",
         line=line,
-        quote=cancelling.quote_cancel(line, now=here.now),
+        quote=quote,
+        stages=stages_of(line.policy, line.amount_yen, line.window.starts_at),
+        unused_percent=unused_percent_of(line.policy) if line.offering.access_points else 0,
         can_cancel=_can_cancel(line, here.now),
         error=error,
         now=here.now,

@@ -1,6 +1,6 @@
 """Reservations as pages show them: typed lines, always ordered; names come from the catalogue."""
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from typing import Any
@@ -18,6 +18,7 @@ from booking.reservations.states import CLAIMING
 from core.clock import civil_day, start_of_day
 from core.errors import NotThere
 from core.window import Window
+from payments.states import Method
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,6 +26,7 @@ class ReservationLine:
     """One reservation with the words around it."""
 
     id: UUID
+    municipality_id: int
     group_id: UUID
     group_name: str
     account_name: str
@@ -37,7 +39,9 @@ class ReservationLine:
     channel: str
     amount_yen: int
     fee_lines: list[dict[str, Any]]
-    free_cancel_until: datetime
+    policy: dict[str, Any]
+    """What comes back when, as sold."""
+    pays_by: Method
     created_at: datetime
     state_changed_at: datetime
     next_due_at: datetime | None
@@ -171,6 +175,42 @@ def approvals(session: Session, *, municipality_id: int) -> list[ReservationLine
     return _lines(session, municipality_id, statement)
 
 
+def unpaid(session: Session, *, municipality_id: int, group_ids: Collection[UUID]) -> list[ReservationLine]:
+    """Some groups' reservations that are held until they are paid, the most urgent first."""
+    statement = _SELECT.where(
+        Reservation.municipality_id == municipality_id,
+        Reservation.group_id.in_(group_ids),
+        Reservation.state == State.HELD,
+    ).order_by(Reservation.pay_until, Reservation.starts_at, Reservation.id)
+    return _lines(session, municipality_id, statement)
+
+
+def search(
+    session: Session,
+    *,
+    municipality_id: int,
+    group_words: str = "",
+    permit_number: int | None = None,
+    ids: Collection[UUID] | None = None,
+    day: date | None = None,
+    limit: int = 50,
+) -> list[ReservationLine]:
+    """Reservations by part of the group's name, permit number, id or day; what waits for money is first."""
+    wanted = [Reservation.municipality_id == municipality_id]
+    if group_words:
+        wanted.append(Group.name.contains(group_words, autoescape=True))
+    if permit_number is not None:
+        wanted.append(Reservation.permit_number == permit_number)
+    if ids is not None:
+        wanted.append(Reservation.id.in_(ids))
+    if day is not None:
+        begin = start_of_day(day)
+        wanted += [Reservation.starts_at >= begin, Reservation.starts_at < begin + timedelta(days=1)]
+    is_held = sa.case((Reservation.state == State.HELD, 0), else_=1)
+    statement = _SELECT.where(*wanted).order_by(is_held, *_LATEST_FIRST).limit(limit)
+    return _lines(session, municipality_id, statement)
+
+
 def _visible_to(actor: Actor) -> Iterable[sa.ColumnElement[bool]]:
     yield Reservation.municipality_id == actor.municipality_id
     if not actor.is_manager:
@@ -196,6 +236,7 @@ def _line(places: Catalogue, row: Any) -> ReservationLine:
     offering = places.offering(row.offering_id)
     return ReservationLine(
         id=row.id,
+        municipality_id=row.municipality_id,
         group_id=row.group_id,
         group_name=row.group_name,
         account_name=row.account_name,
@@ -207,7 +248,8 @@ def _line(places: Catalogue, row: Any) -> ReservationLine:
         channel=row.channel,
         amount_yen=row.amount_yen,
         fee_lines=row.fee_lines,
-        free_cancel_until=datetime.fromisoformat(row.policy["free_cancel_until"]),
+        policy=row.policy,
+        pays_by=Method(row.pays_by),
         created_at=row.created_at,
         state_changed_at=row.state_changed_at,
         next_due_at=row.next_due_at,

@@ -65,7 +65,7 @@ def _page(here: Here, line: ReservationLine, error: Refused | None) -> str:
     return render_template(
         "manage/cancel.html",
         line=line,
-        quote=cancelling.quote_cancel(line, now=here.now, is_staff=True),
+        quote=cancelling.quote_here(here.session, line, now=here.now, is_staff=True),
         reason=request.form.get("reason", ""),
         error=error,
         now=here.now,

@@ -2,11 +2,12 @@
 
 from datetime import datetime
 
+from booking.refunding.policy import BackQuote, Why
 from booking.reservations.models import State
 from booking.reservations.queries import ReservationLine
 from locks.standing import Standing
-from payments.refunds import RefundStanding
-from payments.states import RefundState
+from payments.refund_list import RefundEntry
+from payments.states import Method, RefundState
 
 Word = tuple[str, str]
 

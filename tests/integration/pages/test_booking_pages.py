@@ -271,7 +271,8 @@ def test_cancelling_shows_the_refund_before_and_owes_it_after(site: Site) -> Non
     assert answer.status_code == 303
     page = browser.get(location).text
     assert "取消し済み" in page
-    assert "600円を返金する手続き中です" in page
+    assert "返金の予定" in page
+    assert "お支払いのカードなどへお返しします(受付 11月21日(土))" in page
     assert site.town.claims() == set()
 
 

@@ -140,7 +140,7 @@ def test_the_board_shows_each_door_and_what_is_taken_back_but_not_told(small_sit
     assert "錠にまだ伝わっていない" not in board
     speak(small_site.town, door)
     cancel = f"/reservations/{sold}/cancel"
-    send(small_site.browser(small_site.town.resident), cancel, cancel)
+    send(small_site.browser(small_site.town.resident), cancel, cancel, lost_yen=1200)
     board = office.get("/manage").text
     assert "錠にまだ伝わっていない" in board
     assert "取消しを電子錠に伝えています" in board

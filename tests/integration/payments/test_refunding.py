@@ -1,12 +1,13 @@
 """Each yen owed back goes back once, whatever Stripe answers, and what does not go back stays in sight."""
 
+from datetime import timedelta
 from threading import Barrier, Thread
 from uuid import UUID
 
 import pytest
 
 from core.errors import ContractBroken
-from payments import queries, refunds
+from payments import queries, refund_list, refunds
 from payments.models import Payment, Refund
 from payments.remote import RefundStatus
 from payments.states import RefundState
@@ -214,14 +215,57 @@ def test_two_senders_ask_stripe_once(till: Till, reservation: UUID) -> None:
     assert till.stripe.calls["create_refund"] == 1
 
 
-def test_standings_are_read_in_one_query(till: Till, reservation: UUID, another: UUID) -> None:
-    till.paid(reservation, another, amount_yen=700)
+def test_what_is_left_is_what_was_paid_less_what_is_owed_back(
+    till: Till, reservation: UUID, another: UUID
+) -> None:
+    till.paid(reservation)
     till.owe(reservation, 300, "part")
     till.send()
     till.owe(reservation, 100, "more")
     with till.database.reading() as session:
-        found = refunds.standing_of(session, references=[reservation, another])
-    assert found == {reservation: refunds.RefundStanding(100, 300, RefundState.OWED)}
+        assert refunds.left_of(session, references=[reservation, another]) == {reservation: 1100, another: 0}
+
+
+def test_the_rest_is_owed_once_however_often_it_is_asked_for(till: Till, reservation: UUID) -> None:
+    till.paid(reservation)
+    till.owe(reservation, 300, "part")
+    for _ in range(2):
+        with till.database.transaction() as session:
+            owed = refunds.owe_rest(session, reference=reservation, cause="revoked", now=till.clock.now())
+        assert owed == 1200
+    with till.database.transaction() as session:
+        assert refunds.owe_rest(session, reference=reservation, cause="again", now=till.clock.now()) == 0
+    assert till.count(Refund) == 2
+
+
+def test_what_failed_is_listed_first_and_what_is_slow_is_late(
+    till: Till, reservation: UUID, another: UUID
+) -> None:
+    till.paid(reservation, another)
+    till.stripe.refund_outcomes = [RefundStatus.PENDING, RefundStatus.FAILED, RefundStatus.SUCCEEDED]
+    for cause, amount in (("slow", 300), ("refused", 200), ("back", 50)):
+        till.owe(reservation, amount, cause)
+        till.send()
+    till.owe(another, 100, "owed")
+    with till.database.reading() as session:
+        listed = refund_list.unfinished(session, municipality_id=TOWN)
+        back = refund_list.finished(session, municipality_id=TOWN)
+        own = refund_list.of_reference(session, reference=another)
+        assert refund_list.unfinished(session, municipality_id=TOWN + 1) == []
+        assert refund_list.finished(session, municipality_id=TOWN + 1) == []
+    assert [(line.cause, line.amount, line.currency) for line in listed] == [
+        ("refused", 200, "jpy"),
+        ("owed", 100, "jpy"),
+        ("slow", 300, "jpy"),
+    ]
+    assert [line.cause for line in back] == ["back"]
+    assert own == [listed[1]]
+    now = till.clock.now()
+    assert [line.is_late(now) for line in listed] == [True, False, False]
+    assert [line.is_late(now + timedelta(days=3)) for line in listed] == [True, False, False]
+    assert [line.is_late(now + timedelta(days=3, seconds=1)) for line in listed] == [True, True, False]
+    assert [line.is_late(now + timedelta(days=10, seconds=1)) for line in listed] == [True, True, True]
+    assert not back[0].is_late(now + timedelta(days=100))
 
 
 def test_staff_see_attempts_refunds_and_wrong_money(till: Till, reservation: UUID, another: UUID) -> None:
