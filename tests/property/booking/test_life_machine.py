@@ -1,5 +1,6 @@
 """Any order of holding, paying, giving up, running out, closing and opening keeps the claims' promises."""
 
+import atexit
 import shutil
 import tempfile
 from datetime import datetime, timedelta
@@ -210,7 +211,9 @@ _MIGRATED: list[Path] = []
 def migrated_file() -> Path:
     """A migrated file to copy, made once."""
     if not _MIGRATED:
-        path = Path(tempfile.mkdtemp(prefix="kaiho-life-")) / "template.sqlite3"
+        folder = tempfile.mkdtemp(prefix="kaiho-life-")
+        atexit.register(shutil.rmtree, folder, ignore_errors=True)
+        path = Path(folder) / "template.sqlite3"
         upgrade(f"sqlite:///{path}")
         _MIGRATED.append(path)
     return _MIGRATED[0]
