@@ -10,7 +10,14 @@ from flask import Flask
 from booking.app.guards import actor_or_none
 from booking.app.services import current_services
 from booking.fees.lines import measure, taxes_of
-from booking.reservations.words import STANDINGS, refund_words, state_word
+from booking.reservations.words import (
+    STANDINGS,
+    back_reason,
+    goes_back,
+    refund_cause,
+    refund_word,
+    state_word,
+)
 from core.clock import TOKYO
 from core.window import Window
 

@@ -21,6 +21,7 @@ from booking.fees import late_relief
 from booking.fees.relief_models import ReliefApplication
 from booking.notices import lock_alarms, sender
 from booking.notices.sender import Mailer
+from booking.refunding import reviews
 from booking.reservations import deadlines, missing_rights
 from core.clock import SystemClock
 from core.database import retrying
@@ -75,6 +76,7 @@ class Worker:
         outside = (given.database, given.stripe, given.payment_callbacks, given.clock)
         return {
             "deadlines": (1, self._deadlines),
+            "refund_reviews": (10, self._refund_reviews),
             "expire_sessions": (1, lambda: loops.expire_sessions(*outside)),
             "settle": (1, lambda: loops.settle(*outside)),
             "send_refunds": (1, lambda: loops.send_refunds(*outside)),
@@ -154,6 +156,13 @@ class Worker:
         def once() -> int:
             with self._services.database.transaction() as session:
                 return deadlines.expire_due(session, now=self._services.clock.now(), limit=_BATCH)
+
+        return retrying(once)
+
+    def _refund_reviews(self) -> int:
+        def once() -> int:
+            with self._services.database.transaction() as session:
+                return reviews.look_due(session, now=self._services.clock.now(), limit=_BATCH)
 
         return retrying(once)
 

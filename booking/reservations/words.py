@@ -47,11 +47,56 @@ def state_word(line: ReservationLine, now: datetime) -> Word:
     return _STATES[line.state]
 
 
-def refund_words(standing: RefundStanding) -> str:
-    """How far the money's way back is."""
-    if standing.state is RefundState.SUCCEEDED:
-        back = f"{standing.refunded_yen:,}円を返金しました。"
-        return f"{back}カードの明細に出るまで、日数がかかることがあります。"
-    if standing.state is RefundState.FAILED:
-        return f"{standing.owed_yen:,}円の返金が滞っています。窓口で確認しています。"
-    return f"{standing.owed_yen:,}円を返金する手続き中です。お手続きは要りません。"
+REFUNDS: dict[RefundState, Word] = {
+    RefundState.OWED: ("返金の予定", "wait"),
+    RefundState.PENDING: ("手続き中", "wait"),
+    RefundState.SUCCEEDED: ("返金済み", "good"),
+    RefundState.FAILED: ("遅れています", "bad"),
+}
+_GOES_BACK: dict[Method, str] = {
+    Method.STRIPE: "お支払いのカードなどへ",
+    Method.CASH: "窓口で現金で",
+    Method.SLIP: "振込または窓口で",
+    Method.TRANSFER: "振込で",
+    Method.INVOICE: "請求書で差し引いて",
+}
+_CAUSES: dict[str, str] = {
+    "cancelled": "取消し",
+    "alert": "警戒アラートのための取消し",
+    "revoked": "施設の都合による中止",
+    "unused": "電子錠の記録の確認",
+    "mismatch": "金額の誤り",
+    "late": "遅れて届いたお支払い",
+    "batch": "職員による返金",
+    "relief": "減免の決定",
+}
+
+
+def refund_word(entry: RefundEntry, now: datetime) -> Word:
+    """What a refund's state is called now."""
+    return REFUNDS[RefundState.FAILED] if entry.is_late(now) else REFUNDS[entry.state]
+
+
+def goes_back(method: Method) -> str:
+    """How money comes back."""
+    return _GOES_BACK[method]
+
+
+def refund_cause(cause: str) -> str:
+    """Why it comes back; a cause may carry an id after a colon."""
+    return _CAUSES.get(cause.partition(":")[0], "返金")
+
+
+def back_reason(quote: BackQuote) -> str:
+    """Why a quote is what it is, in a sentence."""
+    kept = f"取消手数料{quote.kept_yen:,}円を差し引きます。" if quote.kept_yen else ""
+    return {
+        Why.NOTHING_PAID: "お支払いがないため、戻るお金はありません。",
+        Why.OPERATOR: "施設の都合のため、全額をお返しします。",
+        Why.ALERT: f"警戒アラートが出ているため、開始前の取消しは{quote.percent}%をお返しします。",
+        Why.IN_TIME: f"取消しの期限前です。{kept or '全額をお返しします。'}",
+        Why.STAGED: f"取消しの期限により、お支払いの{quote.percent}%をお返しします。{kept}",
+        Why.TOO_LATE: "取消しの期限を過ぎたため、お金は戻りません。",
+        Why.NEVER: "この予約は、取り消してもお金は戻りません。",
+        Why.UNUSED: f"使われていないことが確かめられたため、{quote.percent}%をお返しします。{kept}",
+    }[quote.why]

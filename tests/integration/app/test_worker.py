@@ -45,6 +45,7 @@ JOBS = {
     "missing_rights",
     "modes",
     "poll_refunds",
+    "refund_reviews",
     "send_refunds",
     "settle",
 }
