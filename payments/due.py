@@ -20,6 +20,7 @@ from core.clock import Clock
 from core.database import Database, is_retryable, retrying
 from core.errors import KaihoError
 from core.ids import jitter
+from payments.case_models import Dispute
 from payments.errors import StripeUnavailable
 from payments.models import Payment, Refund
 from payments.stripe_port import CALL_TAKES_AT_MOST_S
@@ -29,7 +30,7 @@ LEASE_FOR = timedelta(seconds=2 * CALL_TAKES_AT_MOST_S)
 BATCH = 50
 _LONGEST_WAIT = timedelta(minutes=5)
 
-Row = TypeVar("Row", Payment, Refund)
+Row = TypeVar("Row", Payment, Refund, Dispute)
 Taken = TypeVar("Taken")
 
 log = structlog.get_logger()
@@ -90,24 +91,24 @@ def locked(session: Session, kind: type[Row], row_id: UUID) -> Row | None:
     )
 
 
-def lease(row: Payment | Refund, *, now: datetime) -> None:
+def lease(row: Payment | Refund | Dispute, *, now: datetime) -> None:
     """Keep other workers off it while its call is under way."""
     row.leased_until = row.next_due_at = now + LEASE_FOR
 
 
-def is_leased(row: Payment | Refund, *, now: datetime) -> bool:
+def is_leased(row: Payment | Refund | Dispute, *, now: datetime) -> bool:
     """Whether a worker that is not yet counted as dead has it."""
     return row.leased_until is not None and row.leased_until > now
 
 
-def give_back(row: Payment | Refund, *, due_at: datetime) -> None:
+def give_back(row: Payment | Refund | Dispute, *, due_at: datetime) -> None:
     """End the lease; look again at `due_at`, or earlier where somebody hinted meanwhile."""
     if row.next_due_at is None or row.next_due_at == row.leased_until or due_at < row.next_due_at:
         row.next_due_at = due_at
     row.leased_until = None
 
 
-def put_off(row: Payment | Refund, error: Exception, *, now: datetime) -> None:
+def put_off(row: Payment | Refund | Dispute, error: Exception, *, now: datetime) -> None:
     """After a failure: 5 s, doubling up to 5 minutes, spread so that rows do not come back together."""
     row.attempts += 1
     row.last_error = _told(error)

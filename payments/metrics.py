@@ -5,7 +5,7 @@ from prometheus_client import Counter
 WEBHOOKS = Counter(
     "kaiho_payment_webhooks", "Messages at the Stripe webhook, by what became of them", ["result"]
 )
-"""accepted, duplicate, unknown_object, bad_signature, stale, foreign_mode, too_large, unreadable."""
+"""accepted, duplicate, parked, unknown_object, bad_signature, stale, foreign_mode, too_large, unreadable."""
 
 STRIPE_CALLS = Counter("kaiho_payment_stripe_calls", "Calls to Stripe, by what came back", ["call", "result"])
 """Calls are the methods of the port; ok, stripe_unavailable, failed, stripe_rejected, unreadable."""

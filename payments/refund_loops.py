@@ -12,19 +12,24 @@ from core.database import Database, retrying
 from core.errors import ContractBroken
 from payments import ledger
 from payments.callbacks import Callbacks
+from payments.case_sweep import about_refund
+from payments.cases import CaseKind, open_case, settle_case
 from payments.checkout import round_key
+from payments.disputes import is_open as is_disputed
 from payments.due import Loop, give_back, locked, run
 from payments.errors import StripeFailed, StripeRejected, StripeUnavailable
 from payments.ledger import Account, Line
 from payments.metrics import REFUNDS
 from payments.models import Payment, Refund
 from payments.remote import RefundOrder, RefundStatus, RemoteRefund, StripeApi
-from payments.states import RefundState, require_refund_move
+from payments.states import Method, RefundState, require_refund_move
 
 _KEY_IS_SURE_FOR = timedelta(hours=23)
 """Stripe forgets idempotency keys after 24 hours."""
 _POLL_SOONEST, _POLL_LATEST = timedelta(minutes=1), timedelta(hours=6)
 _RETRY_FAILED_AFTER, _RETRY_FAILED_LATEST = timedelta(hours=1), timedelta(hours=24)
+_WHILE_DISPUTED = timedelta(hours=6)
+_BALANCE_SHORT = "balance_insufficient"
 _STATE_OF = {
     RefundStatus.PENDING: RefundState.PENDING,
     RefundStatus.SUCCEEDED: RefundState.SUCCEEDED,
@@ -57,13 +62,17 @@ def send_refunds(database: Database, stripe: StripeApi, callbacks: Callbacks, cl
         try:
             remote = _sent(database, stripe, send, clock)
         except StripeRejected as error:
-            reason = str(error)
-            retrying(lambda: _write_refusal(database, callbacks, send.order.refund_id, reason, clock.now()))
+            reason, word = str(error), error.stripe_code
+            retrying(
+                lambda: _write_refusal(database, callbacks, send.order.refund_id, reason, word, clock.now())
+            )
             return
         retrying(lambda: _write(database, callbacks, send.order.refund_id, remote, clock.now()))
 
     def which(_now: datetime) -> sa.ColumnElement[bool]:
-        return Refund.state.in_((RefundState.OWED, RefundState.FAILED))
+        return sa.and_(
+            Refund.state.in_((RefundState.OWED, RefundState.FAILED)), Refund.method == Method.STRIPE
+        )
 
     return run(database, clock, Loop(Refund, which, _begin_sending, finish))
 
@@ -80,7 +89,9 @@ def poll_refunds(database: Database, stripe: StripeApi, callbacks: Callbacks, cl
         return _Poll(refund.id, refund.stripe_refund_id)
 
     def which(_now: datetime) -> sa.ColumnElement[bool]:
-        return Refund.state.in_((RefundState.PENDING, RefundState.SUCCEEDED))
+        return sa.and_(
+            Refund.state.in_((RefundState.PENDING, RefundState.SUCCEEDED)), Refund.method == Method.STRIPE
+        )
 
     return run(database, clock, Loop(Refund, which, begin, finish))
 
@@ -89,6 +100,11 @@ def _begin_sending(session: Session, refund: Refund, now: datetime) -> _Send | N
     payment = session.get_one(Payment, refund.payment_id)
     if payment.stripe_payment_intent_id is None:
         raise ContractBroken(f"refund {refund.id} of a payment without an intent")
+    if refund.sent_at is None and is_disputed(session, payment_id=payment.id):
+        # The money is with the card company; Stripe would refuse, and a lost dispute has given it back.
+        refund.last_error = "disputed"
+        give_back(refund, due_at=now + _WHILE_DISPUTED)
+        return None
     is_repeat = refund.round > 0 or refund.sent_at is not None
     is_old = refund.sent_at is not None and now - refund.sent_at > _KEY_IS_SURE_FOR
     refund.sent_at = refund.sent_at or now
@@ -144,6 +160,7 @@ def _write(
         refund.stripe_refund_id = remote.id
         if after == RefundState.FAILED:
             _end_round(refund, remote.failure_reason or "failed")
+            _list(session, refund, CaseKind.REFUND_FAILED, now=now)
         else:
             refund.attempts, refund.last_error = 0, None
         if before != after:
@@ -152,12 +169,19 @@ def _write(
 
 
 def _write_refusal(
-    database: Database, callbacks: Callbacks, refund_id: UUID, reason: str, now: datetime
+    database: Database,
+    callbacks: Callbacks,
+    refund_id: UUID,
+    reason: str,
+    stripe_code: str | None,
+    now: datetime,
 ) -> None:
-    """Stripe would not take it: still owed, seen by staff, tried again."""
+    """Stripe would not take it: still owed, listed for staff, tried again."""
     with database.transaction() as session:
         refund = _still_there(session, refund_id)
         _end_round(refund, reason)
+        is_short = stripe_code == _BALANCE_SHORT
+        _list(session, refund, CaseKind.BALANCE_SHORT if is_short else CaseKind.REFUND_FAILED, now=now)
         if refund.state != RefundState.FAILED:
             _move(
                 session, refund, RefundState(refund.state), RefundState.FAILED, callbacks=callbacks, now=now
@@ -187,6 +211,7 @@ def _move(
     session.flush()
     if after == RefundState.SUCCEEDED:
         _book(session, refund, "refund", refund.amount_yen, now)
+        _settle_cases(session, refund, now=now)
     elif before == RefundState.SUCCEEDED:
         _book(session, refund, "refund_undone", -refund.amount_yen, now)
     callbacks.refund_changed(
@@ -197,6 +222,28 @@ def _move(
         amount_yen=refund.amount_yen,
         now=now,
     )
+
+
+def _list(session: Session, refund: Refund, kind: CaseKind, *, now: datetime) -> None:
+    open_case(session, municipality_id=refund.municipality_id, kind=kind, about=about_refund(refund), now=now)
+
+
+def _settle_cases(session: Session, refund: Refund, *, now: datetime) -> None:
+    """What the money's way back had opened is closed by its arrival."""
+    about_it = [
+        (kind, str(refund.id))
+        for kind in (CaseKind.REFUND_FAILED, CaseKind.REFUND_SLOW, CaseKind.BALANCE_SHORT)
+    ]
+    about_it += [(kind, str(refund.payment_id)) for kind in (CaseKind.PAID_TWICE, CaseKind.WRONG_AMOUNT)]
+    for kind, subject in about_it:
+        settle_case(
+            session,
+            municipality_id=refund.municipality_id,
+            kind=kind,
+            subject=subject,
+            note=f"refunded: {refund.stripe_refund_id}",
+            now=now,
+        )
 
 
 def _book(session: Session, refund: Refund, event: str, amount_yen: int, now: datetime) -> None:

@@ -4,7 +4,7 @@ Nothing in a message is believed. It says which object is worth re-reading; the 
 """
 
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -18,8 +18,11 @@ from werkzeug.exceptions import RequestEntityTooLarge
 from core.clock import Clock
 from core.database import Database, insert_into, retrying
 from payments.callbacks import Callbacks
+from payments.case_models import Dispute
+from payments.cases import About, CaseKind, open_case
 from payments.metrics import WEBHOOKS
 from payments.models import Payment, Refund, WebhookEvent
+from payments.parked import FIRST_LOOK_AFTER, is_about_a_dispute, is_worth_parking
 from payments.remote import StripeApi
 from payments.states import CAN_CAPTURE, PaymentState, RefundState
 from payments.stripe_port import BadSignature, signed_at
@@ -53,8 +56,12 @@ def blueprint(
     callbacks: Callbacks,  # noqa: ARG001 - messages settle nothing; the loops call back
     clock: Clock,
     secrets: Sequence[str],
+    municipality_id: Callable[[], int] | None = None,
 ) -> Blueprint:
-    """`POST /stripe/webhook`, guard `stripe_signature`, no CSRF. Several secrets while one is replaced."""
+    """`POST /stripe/webhook`, guard `stripe_signature`, no CSRF. Several secrets while one is replaced.
+
+    `municipality_id`: whose staff hear of messages from Stripe's other mode.
+    """
     pages = Blueprint("stripe_webhook", __name__)
 
     @pages.post("/stripe/webhook")
@@ -76,6 +83,9 @@ def blueprint(
         except Unreadable:
             return _answered("unreadable", 400)
         if event.is_live != stripe.is_live:
+            if municipality_id is not None:
+                whose = municipality_id()
+                retrying(lambda: _list_foreign(database, event, whose, now))
             return _answered("foreign_mode", 200)
         return _answered(retrying(lambda: _store(database, event, now)), 200)
 
@@ -83,27 +93,51 @@ def blueprint(
 
 
 def take_in(session: Session, event: Event, *, now: datetime) -> str:
-    """Store an event and make the row it is about due; `accepted`, `duplicate` or `unknown_object`."""
-    payment = _payment_or_none(session, event)
-    refund = _refund_or_none(session, event)
-    result = "accepted" if payment is not None or refund is not None else "unknown_object"
+    """Store an event and make the row it is about due; what became of it.
+
+    `accepted`, `duplicate`, `parked` (nothing of ours explains it yet; `payments.parked` looks again), or
+    `unknown_object` (it is not about money).
+    """
+    about = _explained(session, event)
+    result = "accepted"
+    if about is None:
+        result = "parked" if is_worth_parking(event.type) else "unknown_object"
     statement = insert_into(session, WebhookEvent).values(
         event_id=event.id,
         type=event.type,
         object_id=event.object_id,
         received_at=now,
         result=result,
-        payment_id=payment,
-        refund_id=refund,
+        payment_id=about.payment_id if about else None,
+        refund_id=about.refund_id if about else None,
+        intent_id=event.payment_intent_id,
+        next_due_at=now + FIRST_LOOK_AFTER if result == "parked" else None,
     )
     stored = session.execute(statement.on_conflict_do_nothing().returning(WebhookEvent.event_id)).first()
     if stored is None:
         return "duplicate"
-    if payment is not None:
-        _make_payment_due(session, payment, event, now)
-    if refund is not None:
-        _make_refund_due(session, refund, now)
+    if about is not None:
+        _make_due(session, about, event.type, now)
     return result
+
+
+def explain(session: Session, parked: WebhookEvent, now: datetime) -> bool:
+    """Whether rows of ours explain a parked message by now; if so they are due."""
+    event = Event(
+        id=parked.event_id,
+        type=parked.type,
+        is_live=False,
+        object_id=parked.object_id,
+        payment_id=None,
+        refund_id=None,
+        payment_intent_id=parked.intent_id,
+    )
+    about = _explained(session, event)
+    if about is None:
+        return False
+    parked.payment_id, parked.refund_id = about.payment_id, about.refund_id
+    _make_due(session, about, parked.type, now)
+    return True
 
 
 def parsed(body: bytes) -> Event:
@@ -148,6 +182,46 @@ def _answered(result: str, status: int) -> Response:
     return Response(result, status=status, mimetype="text/plain")
 
 
+@dataclass(frozen=True, slots=True)
+class _About:
+    """The rows of ours that a message is about."""
+
+    payment_id: UUID | None
+    refund_id: UUID | None
+    dispute_id: UUID | None
+
+
+def _explained(session: Session, event: Event) -> _About | None:
+    """Which rows; None where the very object that the message names is not known."""
+    payment = _payment_or_none(session, event)
+    refund = _refund_or_none(session, event)
+    dispute = _dispute_or_none(session, event) if is_about_a_dispute(event.type) else None
+    is_known: bool
+    if is_about_a_dispute(event.type):
+        is_known = dispute is not None
+    elif event.type.startswith(("refund.", "charge.refund.")):
+        is_known = refund is not None
+    else:
+        is_known = payment is not None or refund is not None
+    return _About(payment, refund, dispute) if is_known else None
+
+
+def _make_due(session: Session, about: _About, event_type: str, now: datetime) -> None:
+    if about.payment_id is not None:
+        _make_payment_due(session, about.payment_id, event_type, now)
+    if about.refund_id is not None:
+        _make_refund_due(session, about.refund_id, now)
+    if about.dispute_id is not None:
+        session.execute(sa.update(Dispute).where(Dispute.id == about.dispute_id).values(next_due_at=now))
+
+
+def _list_foreign(database: Database, event: Event, municipality_id: int, now: datetime) -> None:
+    """Test messages at a live till, or the other way round: somebody has mixed up two endpoints."""
+    about = About(subject="webhook", detail={"message": event.type, "is_live": event.is_live})
+    with database.transaction() as session:
+        open_case(session, municipality_id=municipality_id, kind=CaseKind.FOREIGN_MODE, about=about, now=now)
+
+
 def _payment_or_none(session: Session, event: Event) -> UUID | None:
     """By the session or intent we know; by our own id where the message overtook the answer to our call."""
     known = [Payment.stripe_session_id == event.object_id] if event.object_id else []
@@ -165,9 +239,13 @@ def _refund_or_none(session: Session, event: Event) -> UUID | None:
     return session.scalar(sa.select(Refund.id).where(sa.or_(*known)).limit(1)) if known else None
 
 
-def _make_payment_due(session: Session, payment_id: UUID, event: Event, now: datetime) -> None:
+def _dispute_or_none(session: Session, event: Event) -> UUID | None:
+    return session.scalar(sa.select(Dispute.id).where(Dispute.stripe_dispute_id == event.object_id))
+
+
+def _make_payment_due(session: Session, payment_id: UUID, event_type: str, now: datetime) -> None:
     states = set(CAN_CAPTURE)
-    if event.type.endswith((".completed", ".async_payment_succeeded", ".succeeded")):
+    if event_type.endswith((".completed", ".async_payment_succeeded", ".succeeded")):
         # Money after the end would be news; our own expiring coming back as a message is none.
         states.add(PaymentState.EXPIRED)
     is_sooner = sa.or_(Payment.next_due_at.is_(None), Payment.next_due_at > now)

@@ -76,6 +76,7 @@ def machines(services: Services) -> list[tuple[Blueprint, str]]:
         services.clock,
         # An empty secret is one that everybody knows: without one, nothing is believed.
         secrets=[secret] if secret else [],
+        municipality_id=lambda: services.municipality_id,
     )
     sync = sync_endpoint.blueprint(
         services.database, services.keyring, services.lock_callbacks, services.clock

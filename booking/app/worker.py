@@ -81,6 +81,9 @@ class Worker:
             "settle": (1, lambda: loops.settle(*outside)),
             "send_refunds": (1, lambda: loops.send_refunds(*outside)),
             "poll_refunds": (5, lambda: loops.poll_refunds(*outside)),
+            "disputes": (600, self._disputes),
+            "parked_messages": (10, self._parked_messages),
+            "money_cases": (60, lambda: loops.list_cases(given.database, given.clock)),
             "mail": (1, lambda: sender.send_due(given.database, self._mailer, given.clock)),
             "horizons": (600, self._horizons),
             "missing_rights": (60, self._missing_rights),
@@ -151,6 +154,15 @@ class Worker:
             # The rows are still due, so the next run is the cure; a person must see it, hence count and log.
             _failed.labels(name).inc()
             log.error("job_failed", job=name, error=type(error).__name__, exc_info=True)
+
+    def _disputes(self) -> int:
+        given = self._services
+        found = loops.find_disputes(given.database, given.stripe, given.clock, lambda: given.municipality_id)
+        return found + loops.follow_disputes(given.database, given.stripe, given.clock)
+
+    def _parked_messages(self) -> int:
+        given = self._services
+        return loops.follow_parked(given.database, given.stripe, given.clock, lambda: given.municipality_id)
 
     def _deadlines(self) -> int:
         def once() -> int:

@@ -135,13 +135,13 @@ def test_a_message_for_a_page_whose_answer_was_lost_finds_it(
     assert till.notes.settled == [(reservation, 1500)]
 
 
-def test_an_unknown_object_is_stored_counted_and_answered(till: Till, client: FlaskClient) -> None:
-    before = _counted("unknown_object")
+def test_an_unknown_object_is_parked_counted_and_answered(till: Till, client: FlaskClient) -> None:
+    before = _counted("parked")
     subject = {"id": "cs_other", "client_reference_id": str(new_id(START))}
-    assert _post(client, _event(subject)) == (200, "unknown_object")
+    assert _post(client, _event(subject)) == (200, "parked")
     assert _post(client, _event({"id": "cs_x"}, id="evt_2"), secret=OLD_SECRET)[0] == 200
-    assert _stored(till) == [("evt_1", "unknown_object"), ("evt_2", "unknown_object")]
-    assert _counted("unknown_object") == before + 2
+    assert _stored(till) == [("evt_1", "parked"), ("evt_2", "parked")]
+    assert _counted("parked") == before + 2
 
 
 @pytest.mark.parametrize(
