@@ -19,7 +19,7 @@ from booking.app.installing import BrokerUsers
 from booking.app.services import Services
 from booking.fees import late_relief
 from booking.fees.relief_models import ReliefApplication
-from booking.notices import lock_alarms, sender
+from booking.notices import case_mails, lock_alarms, sender
 from booking.notices.sender import Mailer
 from booking.refunding import reviews
 from booking.reservations import deadlines, missing_rights
@@ -81,10 +81,14 @@ class Worker:
             "settle": (1, lambda: loops.settle(*outside)),
             "send_refunds": (1, lambda: loops.send_refunds(*outside)),
             "poll_refunds": (5, lambda: loops.poll_refunds(*outside)),
-            "disputes": (600, self._disputes),
+            "dispute_listing": (600, self._dispute_listing),
+            "disputes": (10, lambda: loops.follow_disputes(given.database, given.stripe, given.clock)),
             "parked_messages": (10, self._parked_messages),
             "money_cases": (60, lambda: loops.list_cases(given.database, given.clock)),
             "mail": (1, lambda: sender.send_due(given.database, self._mailer, given.clock)),
+            "money_case_mails": (60, self._money_case_mails),
+            "slips": (60, lambda: counter.expire_slips(given.database, given.payment_callbacks, given.clock)),
+            "invoices": (600, lambda: monthly.run(given.database, given.clock)),
             "horizons": (600, self._horizons),
             "missing_rights": (60, self._missing_rights),
             "broker_users": (5, self._broker_users.follow),
@@ -155,7 +159,7 @@ class Worker:
             _failed.labels(name).inc()
             log.error("job_failed", job=name, error=type(error).__name__, exc_info=True)
 
-    def _disputes(self) -> int:
+    def _dispute_listing(self) -> int:
         given = self._services
         found = loops.find_disputes(given.database, given.stripe, given.clock, lambda: given.municipality_id)
         return found + loops.follow_disputes(given.database, given.stripe, given.clock)
@@ -225,6 +229,13 @@ class Worker:
         def once() -> int:
             with self._services.database.transaction() as session:
                 return lock_alarms.tell_due(session, now=self._services.clock.now())
+
+        return retrying(once)
+
+    def _money_case_mails(self) -> int:
+        def once() -> int:
+            with self._services.database.transaction() as session:
+                return case_mails.tell_due(session, now=self._services.clock.now())
 
         return retrying(once)
 

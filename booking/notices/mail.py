@@ -67,6 +67,9 @@ TEMPLATES: Mapping[str, Template] = {
         frozenset({"title", "next_step", "count", "first", "lines", "more"}), is_about_reservation=False
     ),
     "bulk": Template(frozenset({"subject", "body", "facility", "day"}), is_about_reservation=False),
+    "money_case": Template(
+        frozenset({"first", "count", "new", "overdue", "lines", "more"}), is_about_reservation=False
+    ),
 }
 """made: held, to be paid by `pay_by` · expired: not paid in time · undecided: no approval in time ·
 refunded: the money is on its way back · late_refunded: money came after the slot was gone, and goes back ·
@@ -75,7 +78,7 @@ alert_declared, alert_withdrawn: one for all starts of an account under a heat o
 reviewed: what the locks' records mean for a late cancellation · codes_changed: the digits are other ones ·
 door_unreached: a day before it the lock does not know of it ·
 invoice_…, payment_request: to who stands for a group, about what it owes ·
-lock_alarm: to managers, one for all alarms of a kind."""
+lock_alarm: to managers, one for all alarms of a kind · money_case: to managers, what waits for a person."""
 
 
 def owe_mail(
