@@ -17,6 +17,7 @@ from prometheus_client import Counter, Histogram
 from booking.app import certificates
 from booking.app.installing import BrokerUsers
 from booking.app.services import Services
+from booking.counter import monthly
 from booking.fees import late_relief
 from booking.fees.relief_models import ReliefApplication
 from booking.notices import case_mails, lock_alarms, sender
@@ -34,7 +35,7 @@ from locks.modes import orders
 from locks.staff import emergency
 from locks.vendors.reconcile import VendorLoop
 from locks.vendors.registry import clouds_of
-from payments import loops
+from payments import counter, loops
 
 _LEASE = "worker"
 LEASE_FOR = timedelta(seconds=15)
@@ -161,8 +162,7 @@ class Worker:
 
     def _dispute_listing(self) -> int:
         given = self._services
-        found = loops.find_disputes(given.database, given.stripe, given.clock, lambda: given.municipality_id)
-        return found + loops.follow_disputes(given.database, given.stripe, given.clock)
+        return loops.find_disputes(given.database, given.stripe, given.clock, lambda: given.municipality_id)
 
     def _parked_messages(self) -> int:
         given = self._services
