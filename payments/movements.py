@@ -268,16 +268,14 @@ def _dispute_sets(session: Session, municipality_id: int, one: StripeMovement) -
     if dispute is None:
         return []
     one.dispute_id, one.payment_id = dispute.id, dispute.payment_id or one.payment_id
-    if one.payment_id is None:
-        return []
     rows = session.execute(
         sa.select(LedgerEntry.set_key, sa.func.min(LedgerEntry.id))
         .where(
             LedgerEntry.municipality_id == municipality_id,
             LedgerEntry.account == Account.STRIPE_BALANCE,
-            LedgerEntry.payment_id == one.payment_id,
-            LedgerEntry.set_key.like("dispute%"),
-            LedgerEntry.set_key.contains(str(dispute.id)) | LedgerEntry.set_key.contains(one.source_id or ""),
+            LedgerEntry.payment_id.is_not_distinct_from(dispute.payment_id),
+            LedgerEntry.set_key.startswith("dispute"),
+            LedgerEntry.set_key.contains(str(dispute.id)),
         )
         .group_by(LedgerEntry.set_key)
         .order_by(sa.func.min(LedgerEntry.id))
