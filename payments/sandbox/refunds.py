@@ -169,7 +169,10 @@ def _plan(world: World, charge: Body, amount: int) -> dict[str, Any]:
     is_short = short != "allow" and held(world, charge["currency"]) < amount
     if (fault is not None and fault["kind"] == "refund_short") or (is_short and short == "refuse"):
         raise ApiError(
-            "Insufficient funds in your Stripe balance to refund this amount.", code="balance_insufficient"
+            "Insufficient funds in your Stripe balance to refund this amount.",
+            code="balance_insufficient",
+            # The planned fault has struck, and is not undone with the call.
+            keeps_effect=True,
         )
     if is_short:
         return {"first": "pending", "then": _FUNDED, "reason": "insufficient_funds"}
