@@ -5,6 +5,7 @@ from uuid import UUID
 
 from sqlalchemy.orm import Session
 
+from booking.papers.kinds import Kind
 from booking.papers.models import Paper
 from booking.papers.one_line import is_one_line
 from booking.papers.printing import visible
@@ -26,12 +27,13 @@ def change_addressee(session: Session, *, actor: Actor, paper_id: UUID, text: st
     """Address a paper to somebody else; the name that stands already changes nothing.
 
     Raises:
-        NotThere: there is none, or the actor's groups do not own it (a manager does not change it for them).
+        NotThere: there is none, the actor's groups do not own it, or it is a permit.
         BadInput: empty, longer than 80 characters, or not one printable line.
         AddresseeFixed: it was changed before.
     """
     paper = visible(session, actor=actor, paper_id=paper_id, lock=True)
-    if actor.group_or_none(paper.group_id) is None:
+    # A permit is the group's own and cannot be made out to somebody else.
+    if actor.group_or_none(paper.group_id) is None or paper.kind == Kind.PERMIT:
         raise NotThere(f"paper {paper_id}")
     wanted = text.strip()
     if not is_one_line(wanted, most=MAX_ADDRESSEE):

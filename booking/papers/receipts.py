@@ -75,4 +75,6 @@ def way_of(payment: Payment) -> str:
 
 
 def _what_for(items: list[PaidFor]) -> str:
-    return items[0].what if len(items) == 1 else f"学校体育施設使用料（{len(items)}件）"
+    if len(items) > 1:
+        return f"学校体育施設使用料（{len(items)}件）"
+    return f"{items[0].what}の使用料" if items[0].when else items[0].what

@@ -74,7 +74,7 @@ def papers(
         sa.select(Paper, Group.name, counted)
         .join(Group, Group.id == Paper.group_id)
         .where(Paper.municipality_id == municipality_id)
-        .order_by(Paper.issued_at.desc(), Paper.id.desc())
+        .order_by(Paper.issued_at.desc(), Paper.kind, Paper.number.desc())
         .limit(limit)
     )
     if kind is not None:

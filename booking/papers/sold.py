@@ -29,15 +29,13 @@ class Sold:
     group_name: str
     where: str
     when: str
-    starts_at: datetime
+    window: Window
     state: State
     amount_yen: int
     lines: Sequence[Mapping[str, Any]]
     permit_number: int | None
     state_changed_at: datetime
     created_at: datetime
-    sports: tuple[str, ...]
-    reason: str | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,22 +67,21 @@ def sold(session: Session, *, municipality_id: int, reservation_ids: Sequence[UU
     found = {}
     for row, group_name in rows:
         offering = places.offering(row.offering_id)
+        window = Window(row.starts_at, row.ends_at)
         facility = places.facility_name(offering.facility_id, on=civil_day(row.starts_at))
         found[row.id] = Sold(
             reservation_id=row.id,
             group_id=row.group_id,
             group_name=group_name,
             where=f"{facility} {offering.space_name} {offering.name}",
-            when=f"{long_day(row.starts_at)} {span(Window(row.starts_at, row.ends_at))}",
-            starts_at=row.starts_at,
+            when=f"{long_day(row.starts_at)} {span(window)}",
+            window=window,
             state=State(row.state),
             amount_yen=row.amount_yen,
             lines=row.fee_lines,
             permit_number=row.permit_number,
             state_changed_at=row.state_changed_at,
             created_at=row.created_at,
-            sports=offering.sports,
-            reason=row.reason,
         )
     return found
 

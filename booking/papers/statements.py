@@ -8,7 +8,7 @@ from uuid import UUID
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
-from booking.app.template_words import short_day
+from booking.app.template_words import short_day, span
 from booking.papers.draft import Draft, NothingToIssue, issuer_words
 from booking.papers.issuers import require_issuer
 from booking.papers.permits import TAKEN_BACK
@@ -92,7 +92,7 @@ def statement(session: Session, group_id: UUID, month: date, *, municipality_id:
 
 def _reservation(one: Sold) -> dict[str, Any]:
     return {
-        "when": one.when,
+        "when": f"{short_day(one.window.starts_at)} {span(one.window)}",
         "where": one.where,
         "state": _STATES.get(one.state, ""),
         "permit_number": one.permit_number,

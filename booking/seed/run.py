@@ -4,6 +4,7 @@ from datetime import datetime
 
 from sqlalchemy.orm import Session
 
+from booking.seed.issuer import plant_issuer
 from booking.seed.people import plant_people
 from booking.seed.town import plant_town
 from core.secrets import Keyring
@@ -22,4 +23,5 @@ def seed(
     """
     municipality_id = plant_town(session, now=now)
     plant_people(session, municipality_id, sample_password=sample_password, now=now)
+    plant_issuer(session, municipality_id)
     return municipality_id
