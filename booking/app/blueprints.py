@@ -5,6 +5,7 @@ from flask import Blueprint
 from booking.app import health
 from booking.app.services import Services
 from booking.availability import pages as availability
+from booking.counter import bill_pages, counter_pages, invoice_pages, pay_out_pages, slip_pages
 from booking.fleet import alarm_pages as lock_alarms
 from booking.fleet import fleet_pages as lock_fleet
 from booking.fleet import install_pages as lock_install
@@ -57,6 +58,11 @@ PAGES: tuple[Blueprint, ...] = (
     lock_quarantine.pages,
     lock_life.pages,
     lock_install.pages,
+    bill_pages.pages,
+    counter_pages.pages,
+    slip_pages.pages,
+    pay_out_pages.pages,
+    invoice_pages.pages,
 )
 """Residents' pages, then managers'."""
 

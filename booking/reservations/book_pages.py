@@ -35,6 +35,7 @@ from core.errors import BadInput, NotThere, Refused, SignInNeeded
 from core.ids import new_token
 from core.window import Window
 from locks.reliance import reliance
+from payments.states import Method
 
 pages = Blueprint("book", __name__)
 
@@ -49,6 +50,7 @@ class HoldForm:
     window: Window
     group_id: UUID
     request_key: str
+    pays_by: Method = Method.STRIPE
 
     @classmethod
     def parse(cls, sent: Sent) -> "HoldForm":
@@ -60,7 +62,9 @@ class HoldForm:
         key = sent.get("request_key", "")
         if not 16 <= len(key) <= 64:
             raise BadInput("request_key")
-        return cls(window_of(sent), id_of(sent, "group_id"), key)
+        # The one way that is chosen before the hold; card, cash and slip are chosen while it is held.
+        pays_by = Method.INVOICE if sent.get("pays_by") == Method.INVOICE else Method.STRIPE
+        return cls(window_of(sent), id_of(sent, "group_id"), key, pays_by)
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,6 +98,7 @@ def take(offering_id: int) -> ResponseReturnValue:
                 offering_id=offering_id,
                 window=wanted.window,
                 request_key=wanted.request_key,
+                pays_by=wanted.pays_by,
                 now=here.now,
             )
     except (NotThere, SignInNeeded):

@@ -1,0 +1,184 @@
+"""/manage/money/invoices: monthly invoices, how each is paid, and which groups may pay by invoice."""
+
+from collections.abc import Callable
+from uuid import UUID
+
+from flask import Blueprint, redirect, render_template, request
+from flask.typing import ResponseReturnValue
+
+from booking.app.guards import Here, manager_only, reading, writing
+from booking.app.http_errors import status_of
+from booking.app.parsing import day_of, id_of, number_of
+from booking.counter import desk, postpaid_groups
+from booking.counter.counter_pages import MOST_YEN
+from booking.people.models import Group
+from core.clock import civil_day
+from core.errors import NotThere, Refused
+from core.ids import new_id
+from payments import checkout
+from payments.invoice_queries import charges_of, of_town, one
+from payments.slips import slips_of
+from payments.states import Method
+
+pages = Blueprint("invoices", __name__)
+
+PAGE = "/manage/money/invoices"
+_ONE = f"{PAGE}/<uuid:invoice_id>"
+_DONE = {
+    "paid": "支払いを記録しました。",
+    "closing": "まだ受け取らないでください。カードの支払い手続きを終了しています。",
+}
+_GROUP_DONE = {
+    "on": "後納を承認しました。次の予約から選べます。",
+    "off": "後納の承認を取り消しました。すでに後納で予約したものは、そのまま請求します。",
+    "same": "変更はありません。",
+}
+
+
+@pages.get(PAGE)
+@manager_only
+def show_invoices() -> ResponseReturnValue:
+    """The unpaid ones first."""
+    with reading() as here:
+        found = of_town(here.session, municipality_id=here.municipality_id)
+        names = _names(here)
+    return render_template(
+        "manage/counter/invoices.html", invoices=found, names=names, today=civil_day(here.now)
+    )
+
+
+@pages.get(f"{PAGE}/groups")
+@manager_only
+def show_groups() -> ResponseReturnValue:
+    """Which groups may pay by monthly invoice."""
+    return _groups(None)
+
+
+@pages.post(f"{PAGE}/groups/<uuid:group_id>")
+@manager_only
+def set_group(group_id: UUID) -> ResponseReturnValue:
+    """Let a group pay by invoice, or no more."""
+    is_on = request.form.get("is_postpaid") == "1"
+    try:
+        with writing() as here:
+            changed = postpaid_groups.set_postpaid(
+                here.session,
+                actor=here.actor,
+                group_id=group_id,
+                is_postpaid=is_on,
+                reason=request.form.get("reason", ""),
+                now=here.now,
+            )
+    except NotThere:
+        raise
+    except Refused as error:
+        return _groups(error, group_id)
+    done = ("on" if is_on else "off") if changed else "same"
+    return redirect(f"{PAGE}/groups?done={done}", code=303)
+
+
+@pages.get(_ONE)
+@manager_only
+def show_invoice(invoice_id: UUID) -> ResponseReturnValue:
+    """One invoice, line by line, and how it can be paid here."""
+    return _invoice(invoice_id, None)
+
+
+@pages.post(f"{_ONE}/cash")
+@manager_only
+def take_cash(invoice_id: UUID) -> ResponseReturnValue:
+    """Cash is on the table."""
+    return _take(invoice_id, Method.CASH)
+
+
+@pages.post(f"{_ONE}/transfer")
+@manager_only
+def take_transfer(invoice_id: UUID) -> ResponseReturnValue:
+    """A transfer stands on the bank statement."""
+    return _take(invoice_id, Method.TRANSFER)
+
+
+@pages.post(f"{_ONE}/slip")
+@manager_only
+def issue_slip(invoice_id: UUID) -> ResponseReturnValue:
+    """Hand out a slip and go on to it."""
+
+    def act(here: Here) -> bool:
+        return desk.issue_slip_for_invoice(
+            here.session,
+            actor=here.actor,
+            invoice_id=invoice_id,
+            payment_id=id_of(request.form, "payment_id"),
+            now=here.now,
+        )
+
+    slip_page = f"/manage/money/counter/slips/{request.form.get('payment_id', '')}?done=issued"
+    return _act(invoice_id, act, slip_page)
+
+
+def _take(invoice_id: UUID, method: Method) -> ResponseReturnValue:
+    def act(here: Here) -> bool:
+        day = request.form.get("paid_on", "")
+        return desk.take_for_invoice(
+            here.session,
+            actor=here.actor,
+            invoice_id=invoice_id,
+            payment_id=id_of(request.form, "payment_id"),
+            method=method,
+            amount_yen=number_of(request.form, "amount_yen", least=1, most=MOST_YEN),
+            paid_on=civil_day(here.now) if method is Method.CASH else day_of(day, now=here.now),
+            callbacks=here.services.payment_callbacks,
+            now=here.now,
+        )
+
+    return _act(invoice_id, act, f"{PAGE}/{invoice_id}?done=paid")
+
+
+def _act(invoice_id: UUID, act: Callable[[Here], bool], then: str) -> ResponseReturnValue:
+    try:
+        with writing() as here:
+            is_done = act(here)
+    except NotThere:
+        raise
+    except Refused as error:
+        return _invoice(invoice_id, error)
+    return redirect(then if is_done else f"{PAGE}/{invoice_id}?done=closing", code=303)
+
+
+def _names(here: Here) -> dict[UUID, str]:
+    every = postpaid_groups.groups(here.session, municipality_id=here.municipality_id)
+    return {group.id: group.name for group in every}
+
+
+def _invoice(invoice_id: UUID, error: Refused | None) -> ResponseReturnValue:
+    with reading() as here:
+        found = one(here.session, municipality_id=here.municipality_id, invoice_id=invoice_id)
+        live = checkout.live_of(here.session, reference=invoice_id)
+        page = render_template(
+            "manage/counter/invoice.html",
+            invoice=found,
+            lines=charges_of(here.session, invoice_id=invoice_id),
+            payer=here.session.get_one(Group, found.payer).name,
+            slip=slips_of(here.session, references=[invoice_id]).get(invoice_id),
+            has_card_session=live is not None and live.method == Method.STRIPE,
+            payment_id=new_id(here.now),
+            today=civil_day(here.now),
+            done=_DONE.get(request.args.get("done", "")) if error is None else None,
+            is_waiting=request.args.get("done") == "closing",
+            error=error,
+            now=here.now,
+        )
+    return (page, status_of(error)) if error else page
+
+
+def _groups(error: Refused | None, group_id: UUID | None = None) -> ResponseReturnValue:
+    with reading() as here:
+        page = render_template(
+            "manage/counter/groups.html",
+            groups=postpaid_groups.groups(here.session, municipality_id=here.municipality_id),
+            refused=group_id,
+            reason=request.form.get("reason", ""),
+            done=_GROUP_DONE.get(request.args.get("done", "")) if error is None else None,
+            error=error,
+        )
+    return (page, status_of(error)) if error else page
