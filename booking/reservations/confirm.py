@@ -10,11 +10,13 @@ from booking.fees.lines import frozen_lines, relief_yen_of
 from booking.notices import mail
 from booking.places.catalogue import catalogue
 from booking.places.entries import OfferingEntry
+from booking.reservations import postpaid
 from booking.reservations.models import Reservation, State
 from booking.reservations.states import move
 from core.window import Window
 from locks import grants
 from payments import relief
+from payments.states import Method
 
 REPORTS_DUE_AFTER = timedelta(hours=1)
 """How long after the end the worker first asks whether anybody came (a key box waits an hour for its key)."""
@@ -71,6 +73,8 @@ def give_rights(
         relief_yen=relief_yen_of(frozen_lines(reservation.fee_lines)),
         now=now,
     )
+    if reservation.pays_by == Method.INVOICE:
+        postpaid.charge(session, reservation, now=now)
     mail.tell(session, reservation, "confirmed", now=now)
     if reservation.permit_number is None:
         number = session.scalar(_NEXT_NUMBER, {"municipality_id": reservation.municipality_id})
