@@ -13,6 +13,7 @@ from prometheus_client import start_http_server
 from pydantic import ValidationError
 from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 
+from booking.app.books_cli import audit_books, settle
 from booking.app.fleet_cli import fleet
 from booking.app.lock_cli import lock
 from booking.app.place_cli import access_points
@@ -284,6 +285,8 @@ main.add_command(fleet)
 main.add_command(lock)
 main.add_command(access_points)
 main.add_command(after_restore)
+main.add_command(settle)
+main.add_command(audit_books)
 
 
 if __name__ == "__main__":

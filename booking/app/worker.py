@@ -16,10 +16,11 @@ from prometheus_client import Counter, Histogram
 
 from booking.app import certificates
 from booking.app.installing import BrokerUsers
-from booking.app.services import Services
+from booking.app.services import NotSetUp, Services
 from booking.counter import monthly
 from booking.fees import late_relief
 from booking.fees.relief_models import ReliefApplication
+from booking.money_desk import nightly
 from booking.notices import case_mails, lock_alarms, sender
 from booking.notices.sender import Mailer
 from booking.refunding import reviews
@@ -35,7 +36,7 @@ from locks.modes import orders
 from locks.staff import emergency
 from locks.vendors.reconcile import VendorLoop
 from locks.vendors.registry import clouds_of
-from payments import counter, loops
+from payments import counter, loops, settlement
 
 _LEASE = "worker"
 LEASE_FOR = timedelta(seconds=15)
@@ -86,10 +87,12 @@ class Worker:
             "disputes": (10, lambda: loops.follow_disputes(given.database, given.stripe, given.clock)),
             "parked_messages": (10, self._parked_messages),
             "money_cases": (60, lambda: loops.list_cases(given.database, given.clock)),
-            "mail": (1, lambda: sender.send_due(given.database, self._mailer, given.clock)),
             "money_case_mails": (60, self._money_case_mails),
             "slips": (60, lambda: counter.expire_slips(given.database, given.payment_callbacks, given.clock)),
             "invoices": (600, lambda: monthly.run(given.database, given.clock)),
+            "settlement": (3600, self._settlement),
+            "nightly_audit": (600, self._nightly_audit),
+            "mail": (1, lambda: sender.send_due(given.database, self._mailer, given.clock)),
             "horizons": (600, self._horizons),
             "missing_rights": (60, self._missing_rights),
             "broker_users": (5, self._broker_users.follow),
@@ -215,6 +218,28 @@ class Worker:
         with given.database.reading() as session:
             granted = late_relief.recent_grants(session, now=given.clock.now())
         return retrying(overdue) + sum(retrying(partial(once, one)) for one in granted)
+
+    def _settlement(self) -> int:
+        given, town = self._services, self._town_or_none()
+        if town is None:
+            return 0
+        return settlement.settle(given.database, given.stripe, given.clock, municipality_id=town).movements
+
+    def _nightly_audit(self) -> int:
+        given, town = self._services, self._town_or_none()
+        if town is None:
+            return 0
+        with given.database.reading() as session:
+            if not nightly.is_due(session, municipality_id=town, now=given.clock.now()):
+                return 0
+        return nightly.run_night(given.database, given.clock, municipality_id=town).total
+
+    def _town_or_none(self) -> int | None:
+        """The municipality; None as long as nobody has put it into the database."""
+        try:
+            return self._services.municipality_id
+        except NotSetUp:
+            return None
 
     def _lock_alarms(self) -> int:
         given = self._services

@@ -31,23 +31,33 @@ from tests.servers.loopback import eventually
 from tests.servers.processes import Processes
 
 JOBS = {
-    "lock_alarm_mails",
-    "lock_alarms",
-    "broker_users",
     "broker_certificates",
-    "vendor_watch",
-    "vendor_pins",
+    "broker_users",
     "deadlines",
+    "dispute_listing",
+    "disputes",
     "emergency_codes",
     "expire_sessions",
     "horizons",
+    "invoices",
+    "lock_alarm_mails",
+    "lock_alarms",
     "mail",
     "missing_rights",
     "modes",
+    "money_case_mails",
+    "money_cases",
+    "nightly_audit",
+    "parked_messages",
     "poll_refunds",
     "refund_reviews",
+    "relief",
     "send_refunds",
     "settle",
+    "settlement",
+    "slips",
+    "vendor_pins",
+    "vendor_watch",
 }
 
 
