@@ -53,7 +53,7 @@ def checked(typed_dict: type, raw: dict[str, Any], at: str = "") -> dict[str, An
             raise refused_parameter(message, path, code)
         if name not in names:
             raise refused_parameter(f"Received unknown parameter: {path}", path, "parameter_unknown")
-        values[name] = _value(_accepts(typed_dict, name), value, path)
+        values[name] = _value(accepted(typed_dict, name), value, path)
     return values
 
 
@@ -64,7 +64,8 @@ def fields(typed_dict: type) -> frozenset[str]:
 
 
 @cache
-def _accepts(typed_dict: type, name: str) -> Accepts:
+def accepted(typed_dict: type, name: str) -> Accepts:
+    """What one parameter of a call may hold."""
     return _read(typed_dict.__annotations__[name], vars(sys.modules[typed_dict.__module__]))
 
 
