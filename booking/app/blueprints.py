@@ -6,6 +6,9 @@ from booking.app import health
 from booking.app.services import Services
 from booking.availability import pages as availability
 from booking.counter import bill_pages, counter_pages, invoice_pages, pay_out_pages, slip_pages
+from booking.fees import my_pages as my_relief
+from booking.fees import relief_pages as manage_relief
+from booking.fees import table_pages as fee_tables
 from booking.fleet import alarm_pages as lock_alarms
 from booking.fleet import fleet_pages as lock_fleet
 from booking.fleet import install_pages as lock_install
@@ -42,12 +45,15 @@ PAGES: tuple[Blueprint, ...] = (
     codes.pages,
     standing_api.pages,
     papers.pages,
+    my_relief.pages,
     people.pages,
     manage_reservations.pages,
     staff_cancel.pages,
     manage_utilisation.pages,
     manage_places.pages,
     manage_papers.pages,
+    manage_relief.pages,
+    fee_tables.pages,
     manage_notices.pages,
     manage_staff_codes.pages,
     manage_shelter.pages,

@@ -7,7 +7,7 @@ from flask import Flask
 from flask_wtf.csrf import CSRFProtect
 from werkzeug.middleware.proxy_fix import ProxyFix
 
-from booking.app import headers, http_errors, template_words, traffic
+from booking.app import headers, http_errors, template_words, traffic, uploads
 from booking.app.blueprints import machines, pages_of
 from booking.app.guards import declare, require_guards, vouch_for
 from booking.app.services import EXTENSION, Services
@@ -30,6 +30,7 @@ def create_app(services: Services) -> Flask:
         hops = services.settings.proxy_hops
         app.wsgi_app = ProxyFix(app.wsgi_app, x_for=hops, x_proto=hops)  # type: ignore[method-assign]
     traffic.register(app, services)
+    uploads.register(app)
     csrf = CSRFProtect(app)
     for blueprint in pages_of(services.settings):
         app.register_blueprint(blueprint)
