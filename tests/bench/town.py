@@ -73,6 +73,7 @@ class BenchTown:
             master_key=SecretStr(random_bytes(32).hex()),
             cookie_secure=False,
             stripe_secret_key=SecretStr("sk_test_" + random_bytes(12).hex()),
+            stripe_webhook_secret=SecretStr("whsec_" + new_token()),
         )
         self.services: Services = build_services(self.settings)
         self.app: Flask = create_app(self.services)
@@ -264,6 +265,7 @@ class BenchTown:
             "KAIHO_SECRET_KEY": self.settings.secret_key.get_secret_value(),
             "KAIHO_MASTER_KEY": self.settings.master_key.get_secret_value(),
             "KAIHO_STRIPE_SECRET_KEY": self.settings.stripe_secret_key.get_secret_value(),
+            "KAIHO_STRIPE_WEBHOOK_SECRET": self.settings.stripe_webhook_secret.get_secret_value(),
             "KAIHO_COOKIE_SECURE": "false",
         }
         command = ["-m", "booking.app.cli", "web", "--listen", f"127.0.0.1:{self.port}"]
