@@ -24,6 +24,10 @@ from booking.places import pages as places
 from booking.reservations import book_pages as book
 from booking.reservations import code_pages as codes
 from booking.reservations import manage_pages as manage_reservations
+from booking.refunding import alert_pages as refund_alerts
+from booking.refunding import batch_pages as refund_batches
+from booking.refunding import policy_pages as refund_policies
+from booking.refunding import refund_pages as refund_list
 from booking.reservations import pages as reservations
 from booking.reservations import staff_cancel_pages as staff_cancel
 from booking.reservations import standing_api
@@ -61,6 +65,10 @@ PAGES: tuple[Blueprint, ...] = (
     hold_open.pages,
     lock_fleet.pages,
     lock_alarms.pages,
+    refund_list.pages,
+    refund_batches.pages,
+    refund_alerts.pages,
+    refund_policies.pages,
     lock_quarantine.pages,
     lock_life.pages,
     lock_install.pages,

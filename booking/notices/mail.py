@@ -46,6 +46,7 @@ TEMPLATES: Mapping[str, Template] = {
     "alert_declared": Template(frozenset({"name", "title", "note", "lines"}), is_about_reservation=False),
     "alert_withdrawn": Template(frozenset({"name", "title", "note", "lines"}), is_about_reservation=False),
     "reviewed": Template(frozenset({"refund_yen", "why"})),
+    "given_back": Template(frozenset({"refund_yen", "reason"})),
     "invoice_issued": Template(
         frozenset({"group", "month", "amount_yen", "due_on"}), is_about_reservation=False
     ),
@@ -66,17 +67,17 @@ TEMPLATES: Mapping[str, Template] = {
     "lock_alarm": Template(
         frozenset({"title", "next_step", "count", "first", "lines", "more"}), is_about_reservation=False
     ),
-    "bulk": Template(frozenset({"subject", "body", "facility", "day"}), is_about_reservation=False),
     "money_case": Template(
         frozenset({"first", "count", "new", "overdue", "lines", "more"}), is_about_reservation=False
     ),
+    "bulk": Template(frozenset({"subject", "body", "facility", "day"}), is_about_reservation=False),
 }
 """made: held, to be paid by `pay_by` · expired: not paid in time · undecided: no approval in time ·
 refunded: the money is on its way back · late_refunded: money came after the slot was gone, and goes back ·
 paid_twice, paid_after_cancel: it goes back as well · awaiting_funds: to be paid at a till by `pay_by` ·
 alert_declared, alert_withdrawn: one for all starts of an account under a heat or weather alert ·
-reviewed: what the locks' records mean for a late cancellation · codes_changed: the digits are other ones ·
-door_unreached: a day before it the lock does not know of it ·
+given_back: staff decided so · reviewed: what the locks' records mean for a late cancellation ·
+codes_changed: the digits are other ones · door_unreached: a day before it the lock does not know of it ·
 invoice_…, payment_request: to who stands for a group, about what it owes ·
 lock_alarm: to managers, one for all alarms of a kind · money_case: to managers, what waits for a person."""
 

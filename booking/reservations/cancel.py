@@ -1,6 +1,5 @@
 """Give a reservation up: the quote first, then the same rule applied."""
 
-from dataclasses import replace
 from datetime import datetime, timedelta
 from uuid import UUID
 
@@ -50,10 +49,9 @@ def quote_cancel(
         cause = Cause.OPERATOR
     else:
         cause = Cause.ALERT if has_alert else Cause.OWN
-    quote = quote_back(reservation.policy, amount_yen, starts_at, now, cause=cause)
-    if left_yen is None or left_yen >= quote.amount_yen:
-        return quote
-    return replace(quote, amount_yen=left_yen, refund_yen=min(left_yen, quote.refund_yen))
+    if left_yen is not None:
+        amount_yen = min(amount_yen, left_yen)
+    return quote_back(reservation.policy, amount_yen, starts_at, now, cause=cause)
 
 
 def quote_here(

@@ -11,7 +11,7 @@ from payments.states import Method, RefundState
 
 Word = tuple[str, str]
 
-_STATES: dict[State, Word] = {
+STATES: dict[State, Word] = {
     State.REQUESTED: ("承認待ち", "wait"),
     State.HELD: ("支払い待ち", "wait"),
     State.CONFIRMED: ("予約確定", "good"),
@@ -44,7 +44,7 @@ def state_word(line: ReservationLine, now: datetime) -> Word:
         return "利用中", "good"
     if line.is_without_report(now):
         return "終了（利用の報告待ち）", "quiet"
-    return _STATES[line.state]
+    return STATES[line.state]
 
 
 REFUNDS: dict[RefundState, Word] = {
@@ -100,3 +100,12 @@ def back_reason(quote: BackQuote) -> str:
         Why.NEVER: "この予約は、取り消してもお金は戻りません。",
         Why.UNUSED: f"使われていないことが確かめられたため、{quote.percent}%をお返しします。{kept}",
     }[quote.why]
+
+
+def before_start(before_s: int) -> str:
+    """How long before the start, in the largest unit that is whole."""
+    if not before_s:
+        return "開始まで"
+    if before_s % 86400:
+        return f"開始の{before_s // 3600}時間前まで"
+    return f"開始の{before_s // 86400}日前の同じ時刻まで"
