@@ -1,7 +1,6 @@
 """Cash and slips at the counter: nobody pays twice, nothing gets lost, numbers have no gaps."""
 
 import threading
-from collections.abc import Callable
 from datetime import timedelta
 from uuid import UUID
 
@@ -18,11 +17,11 @@ from core.database import TryAgain, retrying
 from core.errors import NotThere
 from core.ids import new_id
 from core.owed import Owed
-from payments.cases import CaseKind
 from payments.case_models import Case
+from payments.cases import CaseKind
 from payments.errors import AlreadyPaid, SlipOut
 from payments.states import PaymentState
-from tests.integration.booking.town import NOW, at, window
+from tests.integration.booking.town import NOW, window
 from tests.integration.counter.conftest import Counter
 from tests.integration.pages.conftest import send
 
