@@ -23,7 +23,7 @@ from core.errors import KaihoError, NotThere, Refused, RejectedOutside, Unavaila
 from locks import standing
 from payments import checkout, loops, refund_list
 from payments import queries as payment_queries
-from payments.errors import AlreadyPaid
+from payments.errors import AlreadyPaid, AttemptStanding
 
 pages = Blueprint("reservations", __name__)
 
@@ -79,6 +79,11 @@ def pay(reservation_id: UUID) -> ResponseReturnValue:
         url = checkout.open_session(services.database, services.stripe, payment.id, services.clock)
     except AlreadyPaid:
         return redirect(f"{base}/return", code=303)
+    except AttemptStanding as error:
+        # One for several things together, or for another sum: closed at Stripe, this one can be paid alone.
+        with writing() as here:
+            checkout.close(here.session, reference=own(here, reservation_id).id, now=here.now)
+        return _detail(reservation_id, error)
     except NotThere:
         raise
     except (Refused, Unavailable, RejectedOutside) as error:
