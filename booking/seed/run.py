@@ -6,6 +6,7 @@ from sqlalchemy.orm import Session
 
 from booking.seed.issuer import plant_issuer
 from booking.seed.people import plant_people
+from booking.seed.policies import plant_policies
 from booking.seed.town import plant_town
 from core.secrets import Keyring
 
@@ -22,6 +23,7 @@ def seed(
     Access points are made, locks are not: `kaiho lock add` shows a lock's secrets once, to its installer.
     """
     municipality_id = plant_town(session, now=now)
+    plant_policies(session, municipality_id)
     plant_people(session, municipality_id, sample_password=sample_password, now=now)
     plant_issuer(session, municipality_id)
     return municipality_id
