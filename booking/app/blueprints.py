@@ -14,6 +14,9 @@ from booking.fleet import fleet_pages as lock_fleet
 from booking.fleet import install_pages as lock_install
 from booking.fleet import life_pages as lock_life
 from booking.fleet import quarantine_pages as lock_quarantine
+from booking.money_desk import case_pages as money_cases
+from booking.money_desk import desk_pages as money_desk
+from booking.money_desk import payment_pages as money_payments
 from booking.notices import demo_pages as demo
 from booking.notices import manage_pages as manage_notices
 from booking.papers import manage_pages as manage_papers
@@ -54,6 +57,9 @@ PAGES: tuple[Blueprint, ...] = (
     manage_reservations.pages,
     staff_cancel.pages,
     manage_utilisation.pages,
+    money_desk.pages,
+    money_cases.pages,
+    money_payments.pages,
     manage_places.pages,
     manage_papers.pages,
     manage_relief.pages,

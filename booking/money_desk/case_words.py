@@ -14,6 +14,8 @@ class CaseWords:
     next_step: str
     closes_itself: str = ""
     """When it is closed without a person, where it may be."""
+    page: tuple[str, str] | None = None
+    """Where it is done: address and the words of the link."""
 
 
 WORDS: Mapping[CaseKind, CaseWords] = {
@@ -55,6 +57,7 @@ WORDS: Mapping[CaseKind, CaseWords] = {
         "手渡し・振込の払戻しを待っている",
         "「窓口」の払戻しの欄から、現金または振込で払い戻し、記録してください。",
         "払戻しを記録すると自動で閉じます。",
+        ("/manage/money/counter", "窓口を開く"),
     ),
     CaseKind.STUCK: CaseWords(
         "決済サービスの返事がない",
@@ -69,20 +72,24 @@ WORDS: Mapping[CaseKind, CaseWords] = {
         "後納の請求が未納",
         "団体に連絡し、入金の予定を確かめてください。予定の日まで「あとで見る」にできます。",
         "入金を記録すると自動で閉じます。",
+        ("/manage/money/invoices", "後納の請求を開く"),
     ),
     CaseKind.SETTLEMENT: CaseWords(
         "帳簿と決済サービスの記録が合わない",
         "「帳簿」の照合で、差のある行を確かめてください。どちらかにしかない入出金が原因です。",
         "差がなくなると自動で閉じます。",
+        ("/manage/money/books", "帳簿を開く"),
     ),
     CaseKind.BOOKS: CaseWords(
         "帳簿の点検で食い違いが見つかった",
         "「帳簿」の点検の結果を開き、管理会社に連絡してください。それまで月を締めないでください。",
+        page=("/manage/money/books", "帳簿を開く"),
     ),
     CaseKind.RELIEF: CaseWords(
         "減免の申請が決まっていない",
         "「減免」で申請の内容と書類を確かめ、承認するかどうかを決めてください。",
         "決めると自動で閉じます。",
+        ("/manage/money/relief", "減免の申請を開く"),
     ),
 }
 
