@@ -7,9 +7,12 @@ import json
 import signal
 import threading
 from pathlib import Path
+from typing import Any
 
+from payments.sandbox import seeded
 from payments.sandbox.app import build
 from payments.sandbox.edge import Clock
+from payments.sandbox.faults import BadFault
 from payments.sandbox.store import Store
 from payments.sandbox.webhooks import Postman
 from payments.sandbox.wire import address, base_url, bound_socket, server
@@ -22,6 +25,10 @@ def main() -> None:
     host, port = given.listen
     listening = bound_socket(host, port)
     store = Store(given.state, Clock(), given.seed)
+    try:
+        seeded.plan(store, given.faults)
+    except BadFault as error:
+        raise SystemExit(f"--faults: {error}") from error
     world = World(
         store, base_url(listening), given.secret_key, given.webhook, given.webhook_secret, given.merchant
     )
@@ -47,6 +54,13 @@ def _loopback(listen: str) -> tuple[str, int]:
         raise argparse.ArgumentTypeError(str(error)) from error
 
 
+def _plan(name: str) -> Any:
+    try:
+        return json.loads(Path(name).read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise argparse.ArgumentTypeError(f"no plan of faults: {error}") from error
+
+
 def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m payments.sandbox", description=__doc__)
     parser.add_argument("--listen", type=_loopback, default=("127.0.0.1", 0), metavar="127.0.0.1:PORT")
@@ -58,6 +72,9 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--webhook-secret", default="", metavar="whsec_...")
     parser.add_argument("--merchant", default="見本自治体 施設予約", help="name on the card page")
     parser.add_argument("--seed", help="same ids in every run")
+    parser.add_argument(
+        "--faults", type=_plan, default=[], metavar="FILE", help="a plan as JSON, docs/stripe-sandbox.md"
+    )
     given = parser.parse_args()
     if not given.secret_key.startswith("sk_test_"):
         parser.error("--secret-key begins with sk_test_")

@@ -66,9 +66,7 @@ def _add_faults(pages: Blueprint, world: World) -> None:
     def plan() -> ResponseReturnValue:
         wanted = request.get_json()
         try:
-            if isinstance(wanted, dict) and "seed" in wanted:
-                wanted = seeded.drawn(wanted)
-            faults.plan(world.store, wanted if isinstance(wanted, list) else [wanted])
+            seeded.plan(world.store, wanted)
         except faults.BadFault as error:
             return {"error": str(error)}, 400
         return jsonify(faults.planned(world.store))

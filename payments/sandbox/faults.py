@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from fnmatch import fnmatchcase
 from typing import Any
 
 from payments.sandbox.store import Body, Store
 
-API_KINDS = (
+CALLS = (
     "timeout_before",
     "timeout_after",
     "stored_500",
@@ -20,7 +20,7 @@ API_KINDS = (
     "slow",
     "forget_keys",
 )
-WEBHOOK_KINDS = (
+WEBHOOKS = (
     "webhook_duplicate",
     "webhook_drop",
     "webhook_delay",
@@ -28,9 +28,12 @@ WEBHOOK_KINDS = (
     "webhook_foreign",
     "webhook_unknown",
 )
-REFUND_KINDS = ("refund_pending", "refund_failed", "refund_short")
-CAPTURE_KINDS = ("capture_amount", "capture_currency", "dispute")
-KINDS = (*API_KINDS, *WEBHOOK_KINDS, *REFUND_KINDS, *CAPTURE_KINDS)
+REFUNDS = ("refund_pending", "refund_failed", "refund_short")
+CAPTURES = ("capture_amount", "capture_currency", "dispute")
+DOMAINS = {"calls": CALLS, "webhooks": WEBHOOKS, "refunds": REFUNDS, "captures": CAPTURES}
+"""Where a fault can strike; a fault of one waits for no occasion of another."""
+KINDS = tuple(kind for kinds in DOMAINS.values() for kind in kinds)
+_DOMAIN_OF = {kind: domain for domain, kinds in DOMAINS.items() for kind in kinds}
 _MEMBERS: dict[str, tuple[type, ...]] = {
     "kind": (str,),
     "times": (int,),
@@ -67,18 +70,21 @@ def plan(store: Store, wanted: list[Any]) -> None:
     with store.transaction():
         for fault in wanted:
             store.rows(
-                "INSERT INTO faults (remaining, body) VALUES (?, ?)", fault.get("times", 1), json.dumps(fault)
+                "INSERT INTO planned_faults (domain, remaining, body) VALUES (?, ?, ?)",
+                _DOMAIN_OF[fault["kind"]],
+                fault.get("times", 1),
+                json.dumps(fault),
             )
 
 
 def clear(store: Store) -> None:
     """Forget all faults that have not struck."""
-    store.rows("DELETE FROM faults")
+    store.rows("DELETE FROM planned_faults")
 
 
 def planned(store: Store) -> list[Body]:
     """What may still strike, in order."""
-    found = store.rows("SELECT remaining, body FROM faults ORDER BY id")
+    found = store.rows("SELECT remaining, body FROM planned_faults ORDER BY id")
     return [{**json.loads(body), "remaining": remaining} for remaining, body in found]
 
 
@@ -86,46 +92,51 @@ def take_api_or_none(store: Store, method: str, path: str) -> Body | None:
     """The fault that strikes this call; `path` may hold `*`, `method` is POST unless given (`*` is any)."""
 
     def fits(fault: Body) -> bool:
-        return (
-            fault["kind"] in API_KINDS
-            and fnmatchcase(path, fault.get("path", "*"))
-            and fnmatchcase(method, fault.get("method", "POST"))
-        )
+        return fnmatchcase(path, fault.get("path", "*")) and fnmatchcase(method, fault.get("method", "POST"))
 
-    return _take_or_none(store, fits)
+    return _take_or_none(store, "calls", fits)
 
 
 def take_refund_or_none(store: Store) -> Body | None:
     """The fault that strikes this refund."""
-    return _take_or_none(store, lambda fault: fault["kind"] in REFUND_KINDS)
+    return _take_or_none(store, "refunds", lambda _: True)
 
 
 def take_capture_or_none(store: Store) -> Body | None:
     """The fault that strikes this capture."""
-    return _take_or_none(store, lambda fault: fault["kind"] in CAPTURE_KINDS)
+    return _take_or_none(store, "captures", lambda _: True)
 
 
 def take_webhook_or_none(store: Store, event_type: str) -> Body | None:
     """The fault that strikes this message; `type` may hold `*`."""
-    return _take_or_none(
-        store,
-        lambda fault: fault["kind"] in WEBHOOK_KINDS and fnmatchcase(event_type, fault.get("type", "*")),
-    )
+    return _take_or_none(store, "webhooks", lambda fault: fnmatchcase(event_type, fault.get("type", "*")))
 
 
-def _take_or_none(store: Store, fits: Callable[[Body], bool]) -> Body | None:
+def _take_or_none(store: Store, domain: str, fits: Callable[[Body], bool]) -> Body | None:
     with store.transaction():
-        for fault_id, remaining, text in store.rows("SELECT id, remaining, body FROM faults ORDER BY id"):
-            fault: Body = json.loads(text)
+        for fault_id, remaining, fault in _in_turn(store, domain):
             if not fits(fault):
                 continue
             if fault.get("after", 0) > 0:
                 waits = {**fault, "after": fault["after"] - 1}
-                store.rows("UPDATE faults SET body = ? WHERE id = ?", json.dumps(waits), fault_id)
+                store.rows("UPDATE planned_faults SET body = ? WHERE id = ?", json.dumps(waits), fault_id)
                 return None
             if remaining == 1:
-                store.rows("DELETE FROM faults WHERE id = ?", fault_id)
+                store.rows("DELETE FROM planned_faults WHERE id = ?", fault_id)
             elif remaining > 1:
-                store.rows("UPDATE faults SET remaining = remaining - 1 WHERE id = ?", fault_id)
+                store.rows("UPDATE planned_faults SET remaining = remaining - 1 WHERE id = ?", fault_id)
             return {**fault, "is_last": remaining == 1}
     return None
+
+
+def _in_turn(store: Store, domain: str) -> Iterator[tuple[int, int, Body]]:
+    """The faults of a domain in order, a few at a time: a seed may have planned thousands."""
+    last = 0
+    while found := store.rows(
+        "SELECT id, remaining, body FROM planned_faults WHERE domain = ? AND id > ? ORDER BY id LIMIT 8",
+        domain,
+        last,
+    ):
+        for fault_id, remaining, text in found:
+            yield fault_id, remaining, json.loads(text)
+        last = found[-1][0]

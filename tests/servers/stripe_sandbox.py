@@ -3,6 +3,9 @@
 import json
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
+
+import requests
 
 from tests.servers.processes import Process, Processes
 
@@ -19,6 +22,21 @@ class StripeSandbox:
     webhook_secret: str
     state: Path
     process: Process
+
+    def asks(self, path: str, **wanted: object) -> dict[str, Any]:
+        """Let fate act: `asks("/disputes/decide", dispute=..., outcome="won")`; docs/stripe-sandbox.md.
+
+        Raises:
+            requests.HTTPError: it cannot be in this state.
+        """
+        answer = requests.post(f"{self.url}/_sandbox{path}", json=wanted, timeout=20)
+        answer.raise_for_status()
+        return dict(answer.json())
+
+    def books(self) -> dict[str, list[dict[str, Any]]]:
+        """Every object by kind, oldest first: what ours are compared with."""
+        told = requests.get(f"{self.url}/_sandbox/state", timeout=60).json()
+        return dict(told["objects"])
 
 
 def start_stripe_sandbox(

@@ -73,6 +73,12 @@ class Merchant:
         answer = requests.post(f"{self.api_base}/_sandbox/faults", json=list(faults), timeout=10)
         answer.raise_for_status()
 
+    def asks(self, path: str, **wanted: object) -> dict[str, Any]:
+        """Let fate act; docs/stripe-sandbox.md says how."""
+        answer = requests.post(f"{self.api_base}/_sandbox{path}", json=wanted, timeout=10)
+        answer.raise_for_status()
+        return dict(answer.json())
+
     def waits(self, seconds: int) -> None:
         """Move the sandbox's clock."""
         answer = requests.post(f"{self.api_base}/_sandbox/clock", json={"advance_s": seconds}, timeout=10)

@@ -124,6 +124,54 @@ def test_three_days_of_silence_and_then_all_at_once(told_merchant: Merchant, end
     assert endpoint.types() == SALE * 3
 
 
+def test_a_silence_ends_with_everything_at_once_in_its_order(
+    told_merchant: Merchant, endpoint: Endpoint
+) -> None:
+    told_merchant.asks("/webhooks", silent_for_s=3 * 24 * 60 * 60)
+    for _ in range(3):
+        told_merchant.sold()
+    told_merchant.waits(3 * 24 * 60 * 60 - 60)
+    assert endpoint.messages == []
+    told_merchant.waits(60)
+    eventually(lambda: len(endpoint.messages) == 6, what="all six")
+    assert endpoint.types() == SALE * 3
+
+
+def test_a_message_from_elsewhere_is_signed_like_any_other(
+    told_merchant: Merchant, endpoint: Endpoint
+) -> None:
+    stranger = {"id": "cs_live_0", "object": "checkout.session", "livemode": True}
+    told_merchant.asks("/events", type="checkout.session.completed", object=stranger, livemode=True)
+    eventually(lambda: len(endpoint.messages) == 1, what="the message")
+    event = told_merchant.client.construct_event(*endpoint.messages[0], WEBHOOK_SECRET)
+    assert (event.livemode, event.type) == (True, "checkout.session.completed")
+
+
+def test_a_dispute_is_told_with_its_money(told_merchant: Merchant, endpoint: Endpoint) -> None:
+    session = told_merchant.sells()
+    assert pay(session, "4000000000000259").status_code == 303
+    eventually(lambda: len(endpoint.messages) == 4, what="sale and dispute")
+    assert endpoint.types()[2:] == ["charge.dispute.created", "charge.dispute.funds_withdrawn"]
+    dispute = told_merchant.client.v1.disputes.list().data[0]
+    assert [moved.amount for moved in dispute.balance_transactions] == [-1500]
+
+
+def test_a_plan_of_faults_may_be_given_at_the_start(tmp_path: Path, processes: Processes) -> None:
+    plan = tmp_path / "plan.json"
+    plan.write_text(json.dumps({"seed": "rain", "percent": 100, "calls": 1, "kinds": ["http_429"]}))
+    common = ["-m", "payments.sandbox", "--state", str(tmp_path / "state.db"), "--secret-key", "sk_test_x"]
+    sandbox = processes.python(*common, "--faults", str(plan))
+    url = json.loads(sandbox.wait_for_line(r"^\{.*\}$").group())["url"]
+    merchant = Merchant(client_for("sk_test_x", url), "sk_test_x", url)
+    with pytest.raises(stripe.RateLimitError):
+        merchant.sells()
+    assert merchant.sells().status == "open"
+    plan.write_text('{"kind": "earthquake"}')
+    refused = processes.python(*common[:3], str(tmp_path / "other.db"), *common[4:], "--faults", str(plan))
+    assert refused.wait(within_s=20) == 1
+    assert "kind must be one of" in refused.output
+
+
 def test_a_session_past_its_deadline_expires_by_itself_and_tells(
     told_merchant: Merchant, endpoint: Endpoint
 ) -> None:

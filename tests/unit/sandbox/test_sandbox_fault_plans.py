@@ -171,7 +171,7 @@ def test_a_seed_draws_every_kind_and_about_as_many_as_it_is_told() -> None:
     )
     drawn = {fault["kind"] for fault in plan}
     assert drawn == set(faults.KINDS) - {"slow", "dispute", "capture_amount", "capture_currency"}
-    calls = [fault for fault in plan if fault["kind"] in faults.API_KINDS]
+    calls = [fault for fault in plan if fault["kind"] in faults.CALLS]
     assert 110 <= len(calls) <= 190
     assert {fault["effect"] for fault in plan if fault["kind"] == "stored_500"} == {True, False}
 
