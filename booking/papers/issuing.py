@@ -23,7 +23,6 @@ from core.errors import NotThere
 from core.ids import new_id
 
 _DRAFTS: dict[Kind, Callable[..., Draft]] = {
-    Kind.RECEIPT: receipt,
     Kind.PERMIT: permit,
     Kind.REFUND_NOTICE: refund_notice,
     Kind.INVOICE: invoice_paper,
@@ -91,6 +90,8 @@ def draft_of(session: Session, *, municipality_id: int, kind: Kind, subject: str
     Raises:
         as `issue`.
     """
+    if kind is Kind.RECEIPT:
+        return receipt(session, subject, municipality_id=municipality_id, now=now)
     if kind is Kind.STATEMENT:
         group_id, month = group_and_month_in(subject)
         return statement(session, group_id, month, municipality_id=municipality_id, now=now)

@@ -45,7 +45,9 @@ class Paper(Base):
     fiscal_year: Mapped[int]
     number: Mapped[int]
     subject: Mapped[str] = mapped_column(sa.String(80))
-    """What it is of: `payment:<id>`, `reservation:<id>`, `refund:<id>`, `invoice:<id>`, `<group>:<month>`."""
+    """What it is of: `payment:<id>` (`papers/shares.py`: and `:<position>` where it paid for several groups),
+    `reservation:<id>`, `refund:<id>`, `invoice:<id>`, `<group>:<month>`.
+    """
     group_id: Mapped[UUID] = mapped_column(sa.ForeignKey("user_group.id"))
     issued_at: Mapped[datetime] = mapped_column(UtcDateTime)
     addressee: Mapped[str] = mapped_column(sa.String(80))

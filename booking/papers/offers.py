@@ -11,6 +11,7 @@ from sqlalchemy.orm import Session
 from booking.papers.kinds import Kind, month_subject, number_words, subject_of
 from booking.papers.models import Paper
 from booking.papers.permits import TAKEN_BACK
+from booking.papers.shares import given_back, shares_of
 from booking.papers.statements import is_over, month_after
 from booking.papers.voids import voids_of
 from booking.people.signed_in import GroupOfActor
@@ -46,7 +47,7 @@ def of_reservation(
     billed = sa.select(Charge.invoice_id).where(Charge.reference == reservation_id)
     found = [
         *_permits(session, Reservation.id == reservation_id),
-        *_receipts(session, {reservation_id: group_id}),
+        *_receipts(session, municipality_id, {reservation_id: group_id}),
         *_notices(session, {reservation_id: group_id}),
         *_invoices(session, Invoice.id.in_(billed)),
     ]
@@ -72,7 +73,7 @@ def of_month(
     )
     found = [
         *_permits(session, Reservation.group_id.in_(ids), in_month),
-        *_receipts(session, paid, Payment.settled_at >= begin, Payment.settled_at < end),
+        *_receipts(session, municipality_id, paid, Payment.settled_at >= begin, Payment.settled_at < end),
         *_notices(session, back, Refund.created_at >= begin, Refund.created_at < end),
         *_invoices(session, Invoice.payer.in_(ids), Invoice.month == month),
     ]
@@ -103,38 +104,45 @@ def _group_by_reference(
 
 def _permits(session: Session, *where: Where) -> list[Offer]:
     rows = session.execute(
-        sa.select(Reservation.id, Reservation.group_id, Reservation.starts_at, Reservation.amount_yen).where(
+        sa.select(Reservation.id, Reservation.group_id, Reservation.starts_at, Reservation.state).where(
             Reservation.permit_number.is_not(None), *where
         )
     )
     return [
-        Offer(Kind.PERMIT, subject_of(Kind.PERMIT, row.id), row.group_id, civil_day(row.starts_at), None)
+        Offer(
+            Kind.PERMIT,
+            subject_of(Kind.PERMIT, row.id),
+            row.group_id,
+            civil_day(row.starts_at),
+            None,
+            is_void=row.state in TAKEN_BACK,
+        )
         for row in rows
     ]
 
 
-def _receipts(session: Session, groups: dict[UUID, UUID], *where: Where) -> list[Offer]:
+def _receipts(session: Session, municipality_id: int, groups: dict[UUID, UUID], *where: Where) -> list[Offer]:
     rows = session.execute(
-        sa.select(Payment.id, Payment.settled_at, Payment.amount_yen, PaymentItem.reference)
-        .join(PaymentItem, PaymentItem.payment_id == Payment.id)
-        .where(
-            PaymentItem.reference.in_(list(groups)),
+        sa.select(Payment.id, Payment.settled_at).where(
+            Payment.id.in_(sa.select(PaymentItem.payment_id).where(PaymentItem.reference.in_(list(groups)))),
             Payment.state == PaymentState.SETTLED,
-            Payment.settled_at.is_not(None),
             *where,
         )
-        .order_by(PaymentItem.position)
-    ).all()
-    first = {row.id: row for row in reversed(rows)}
+    )
+    settled = {row.id: row.settled_at for row in rows if row.settled_at is not None}
+    shares = shares_of(session, municipality_id=municipality_id, payment_ids=list(settled))
+    back = given_back(session, shares)
     return [
         Offer(
             Kind.RECEIPT,
-            subject_of(Kind.RECEIPT, payment_id),
-            groups[row.reference],
-            civil_day(row.settled_at),
-            row.amount_yen,
+            share.subject,
+            share.group_id,
+            civil_day(settled[share.payment_id]),
+            share.amount_yen,
+            is_void=back[share.subject].yen >= share.amount_yen,
         )
-        for payment_id, row in first.items()
+        for share in shares
+        if not groups.keys().isdisjoint(share.references)
     ]
 
 
@@ -175,7 +183,7 @@ def _invoices(session: Session, *where: Where) -> list[Offer]:
 
 
 def _with_papers(session: Session, municipality_id: int, offers: list[Offer]) -> list[Offer]:
-    """The offers with what was issued of them; those that cannot be issued any more are left out."""
+    """The offers with what was issued of them; what is void and was never issued is left out."""
     papers = session.scalars(
         sa.select(Paper).where(
             Paper.municipality_id == municipality_id, Paper.subject.in_([offer.subject for offer in offers])
@@ -183,32 +191,12 @@ def _with_papers(session: Session, municipality_id: int, offers: list[Offer]) ->
     ).all()
     voids = voids_of(session, papers)
     issued = {(paper.kind, paper.subject): paper for paper in papers}
-    gone = _cannot_be_issued(
-        session, [offer for offer in offers if (offer.kind, offer.subject) not in issued]
-    )
     found = []
     for offer in offers:
         paper = issued.get((offer.kind, offer.subject))
         if paper is not None:
             number = number_words(offer.kind, paper.fiscal_year, paper.number)
-            offer = replace(offer, paper_id=paper.id, number=number, is_void=paper.id in voids)
-        elif offer.subject in gone:
-            continue
-        found.append(offer)
+            found.append(replace(offer, paper_id=paper.id, number=number, is_void=paper.id in voids))
+        elif not offer.is_void:
+            found.append(offer)
     return sorted(found, key=lambda offer: (_ORDER.get(offer.kind, 9), offer.on, offer.subject))
-
-
-def _cannot_be_issued(session: Session, offers: list[Offer]) -> set[str]:
-    """Subjects of receipts whose money went back whole and of permits that were taken back."""
-    receipts = {UUID(o.subject.partition(":")[2]): o for o in offers if o.kind is Kind.RECEIPT}
-    back = session.execute(
-        sa.select(Refund.payment_id, sa.func.sum(Refund.amount_yen))
-        .where(Refund.payment_id.in_(list(receipts)))
-        .group_by(Refund.payment_id)
-    )
-    gone = {receipts[of].subject for of, yen in back if int(yen) >= (receipts[of].amount_yen or 0)}
-    permits = [UUID(o.subject.partition(":")[2]) for o in offers if o.kind is Kind.PERMIT]
-    taken = session.scalars(
-        sa.select(Reservation.id).where(Reservation.id.in_(permits), Reservation.state.in_(TAKEN_BACK))
-    )
-    return gone | {subject_of(Kind.PERMIT, reservation_id) for reservation_id in taken}

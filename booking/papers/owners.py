@@ -6,11 +6,12 @@ import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
 from booking.papers.kinds import Kind, group_and_month_in, id_in
+from booking.papers.shares import share_of
 from booking.people.models import Group
 from booking.reservations.models import Reservation
 from core.errors import NotThere
 from payments.invoice_models import Invoice
-from payments.models import Payment, PaymentItem, Refund
+from payments.models import Refund
 
 
 def owner_of(session: Session, *, municipality_id: int, kind: Kind, subject: str) -> UUID:
@@ -24,6 +25,8 @@ def owner_of(session: Session, *, municipality_id: int, kind: Kind, subject: str
         owner = session.scalar(
             sa.select(Group.id).where(Group.id == group_id, Group.municipality_id == municipality_id)
         )
+    elif kind is Kind.RECEIPT:
+        return share_of(session, municipality_id=municipality_id, subject=subject).group_id
     else:
         reference = _reference(session, municipality_id, kind, id_in(kind, subject))
         owner = _group_of(session, municipality_id, reference) if reference is not None else None
@@ -34,14 +37,6 @@ def owner_of(session: Session, *, municipality_id: int, kind: Kind, subject: str
 
 def _reference(session: Session, municipality_id: int, kind: Kind, of: UUID) -> UUID | None:
     """The reservation or invoice that it is about."""
-    if kind is Kind.RECEIPT:
-        return session.scalar(
-            sa.select(PaymentItem.reference)
-            .join(Payment, Payment.id == PaymentItem.payment_id)
-            .where(Payment.id == of, Payment.municipality_id == municipality_id)
-            .order_by(PaymentItem.position)
-            .limit(1)
-        )
     if kind is Kind.REFUND_NOTICE:
         return session.scalar(
             sa.select(Refund.reference).where(Refund.id == of, Refund.municipality_id == municipality_id)

@@ -2,53 +2,50 @@
 
 from datetime import datetime
 from typing import Any
-from uuid import UUID
 
-import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
 from booking.app.template_words import long_day
 from booking.papers.draft import Draft, NothingToIssue, issuer_words
 from booking.papers.issuers import issuer_or_none, require_issuer
+from booking.papers.shares import given_back, share_of
 from booking.papers.sold import PaidFor, paid_for
 from booking.papers.tax import rate_sums
 from core.clock import civil_day
-from core.errors import NotThere
-from payments.models import Payment, Refund
+from payments.models import Payment
 from payments.states import Method, PaymentState
 
 LAWFUL_WITHOUT_STAMP = "地方公共団体が作成する文書のため、収入印紙は不要です（印紙税法第5条第2号）。"
 
 
-def receipt(session: Session, payment_id: UUID, *, municipality_id: int, now: datetime) -> Draft:
-    """The receipt of a payment.
+def receipt(session: Session, subject: str, *, municipality_id: int, now: datetime) -> Draft:
+    """The receipt of a payment, or of what it paid for one of several groups.
 
     Raises:
-        NotThere: no such payment of the municipality, or nothing of ours explains it.
+        NotThere: the subject names no payment for anything of the municipality.
         NothingToIssue: it is not settled, or all of it goes back.
         NoIssuer: nobody stands on papers yet.
     """
-    payment = session.get(Payment, payment_id)
-    if payment is None or payment.municipality_id != municipality_id:
-        raise NotThere(f"payment {payment_id}")
+    share = share_of(session, municipality_id=municipality_id, subject=subject)
+    payment = session.get_one(Payment, share.payment_id)
     if payment.state != PaymentState.SETTLED or payment.settled_at is None:
-        raise NothingToIssue(f"payment {payment_id} is {payment.state}")
-    if given_back_yen(session, payment_id) >= payment.amount_yen:
-        raise NothingToIssue(f"payment {payment_id} went back whole")
+        raise NothingToIssue(f"payment {payment.id} is {payment.state}")
+    if given_back(session, [share])[subject].yen >= share.amount_yen:
+        raise NothingToIssue(f"{subject} went back whole")
     items = paid_for(
         session,
         municipality_id=municipality_id,
-        amounts={item.reference: item.amount_yen for item in payment.items},
+        amounts={
+            item.reference: item.amount_yen for item in payment.items if item.reference in share.references
+        },
     )
-    if not items:
-        raise NotThere(f"payment {payment_id}")
     paid_on = civil_day(payment.settled_at)
     issuer = require_issuer(session, municipality_id=municipality_id, day=civil_day(now))
     then = issuer_or_none(session, municipality_id=municipality_id, day=paid_on)
     content: dict[str, Any] = {
         "issuer": issuer_words(issuer, registration_number=then.registration_number if then else None),
         "paid_on": long_day(paid_on),
-        "amount_yen": payment.amount_yen,
+        "amount_yen": share.amount_yen,
         "how": way_of(payment),
         "what_for": _what_for(items),
         "items": [item.as_json() for item in items],
@@ -56,12 +53,6 @@ def receipt(session: Session, payment_id: UUID, *, municipality_id: int, now: da
         "stamp": LAWFUL_WITHOUT_STAMP,
     }
     return Draft(items[0].group_id, items[0].group_name, content)
-
-
-def given_back_yen(session: Session, payment_id: UUID) -> int:
-    """What of a payment went back or is owed back."""
-    total = session.scalar(sa.select(sa.func.sum(Refund.amount_yen)).where(Refund.payment_id == payment_id))
-    return int(total or 0)
 
 
 def way_of(payment: Payment) -> str:

@@ -10,9 +10,10 @@ from sqlalchemy.orm import Session
 from booking.app.template_words import long_day
 from booking.papers.draft import Draft, NothingToIssue, issuer_words
 from booking.papers.issuers import issuer_or_none, require_issuer
-from booking.papers.kinds import Kind, number_words, subject_of
+from booking.papers.kinds import Kind, number_words
 from booking.papers.models import Paper
 from booking.papers.receipts import way_of
+from booking.papers.shares import shares_of
 from booking.papers.sold import paid_for
 from booking.papers.tax import rate_sums
 from core.clock import civil_day
@@ -63,7 +64,7 @@ def refund_notice(session: Session, refund_id: UUID, *, municipality_id: int, no
             "paid_on": long_day(paid_on),
             "how": way_of(payment),
             "amount_yen": paid_yen,
-            "receipt_number": _receipt_number(session, payment.id),
+            "receipt_number": _receipt_number(session, municipality_id, refund),
         },
     }
     return Draft(items[0].group_id, items[0].group_name, content)
@@ -81,10 +82,8 @@ def way_back(refund: Refund, payment: Payment) -> str:
     return f"お支払いの方法（{way_of(payment)}）へ返金"
 
 
-def _receipt_number(session: Session, payment_id: UUID) -> str | None:
-    paper = session.scalar(
-        sa.select(Paper).where(
-            Paper.kind == Kind.RECEIPT, Paper.subject == subject_of(Kind.RECEIPT, payment_id)
-        )
-    )
+def _receipt_number(session: Session, municipality_id: int, refund: Refund) -> str | None:
+    shares = shares_of(session, municipality_id=municipality_id, payment_ids=[refund.payment_id])
+    subjects = [share.subject for share in shares if refund.reference in share.references]
+    paper = session.scalar(sa.select(Paper).where(Paper.kind == Kind.RECEIPT, Paper.subject.in_(subjects)))
     return number_words(Kind.RECEIPT, paper.fiscal_year, paper.number) if paper is not None else None

@@ -10,8 +10,8 @@ from sqlalchemy.orm import Session
 from booking.papers.kinds import Kind, id_in
 from booking.papers.models import Paper
 from booking.papers.permits import TAKEN_BACK
+from booking.papers.shares import given_back, payment_in, shares_of
 from booking.reservations.models import Reservation
-from payments.models import Refund
 
 
 def voids_of(session: Session, papers: Sequence[Paper]) -> dict[UUID, datetime]:
@@ -24,19 +24,17 @@ def voids_of(session: Session, papers: Sequence[Paper]) -> dict[UUID, datetime]:
 
 
 def _receipts(session: Session, papers: Sequence[Paper]) -> dict[UUID, datetime]:
-    of = {id_in(Kind.RECEIPT, paper.subject): paper for paper in papers if paper.kind == Kind.RECEIPT}
-    if not of:
-        return {}
-    rows = session.execute(
-        sa.select(Refund.payment_id, sa.func.sum(Refund.amount_yen), sa.func.max(Refund.created_at))
-        .where(Refund.payment_id.in_(list(of)))
-        .group_by(Refund.payment_id)
-    )
-    return {
-        of[payment_id].id: last_at
-        for payment_id, yen, last_at in rows
-        if int(yen) >= of[payment_id].content["amount_yen"]
-    }
+    of = {paper.subject: paper for paper in papers if paper.kind == Kind.RECEIPT}
+    found = {}
+    for municipality_id in {paper.municipality_id for paper in of.values()}:
+        payment_ids = [payment_in(subject) for subject in of]
+        shares = shares_of(session, municipality_id=municipality_id, payment_ids=payment_ids)
+        back = given_back(session, shares)
+        for share in shares:
+            last_at = back[share.subject].last_at
+            if share.subject in of and last_at and back[share.subject].yen >= share.amount_yen:
+                found[of[share.subject].id] = last_at
+    return found
 
 
 def _permits(session: Session, papers: Sequence[Paper]) -> dict[UUID, datetime]:

@@ -19,7 +19,7 @@ from core.errors import NotThere
 from core.ids import new_id
 from payments import refunds
 from payments.invoice_models import Charge, Invoice
-from payments.models import Payment, Refund
+from payments.models import Payment, PaymentItem, Refund
 from tests.integration.booking.town import NOW, at, window
 from tests.integration.pages.conftest import Site
 from tests.integration.papers.conftest import issued, paid
@@ -115,6 +115,70 @@ def test_nothing_is_issued_before_somebody_stands_on_papers(small_site: Site) ->
         session.execute(sa.delete(Issuer))
     with pytest.raises(NoIssuer):
         issued(small_site, Kind.RECEIPT, payment_id)
+
+
+def pay_together(site: Site) -> UUID:
+    """One payment for two groups: 600 yen for the general one, 600 and 1,200 for the other."""
+    parts = [
+        (site.town.held(), 600),
+        (site.town.held(wanted=window(13, 15)), 600),
+        (site.town.held(wanted=window(18, 20)), 1200),
+    ]
+    payment_id = new_id(NOW)
+    with site.town.database.transaction() as session:
+        for reservation_id, _ in parts[1:]:
+            session.get_one(Reservation, reservation_id).group_id = site.town.youth
+        session.add(
+            Payment(
+                id=payment_id,
+                municipality_id=site.town.municipality_id,
+                amount_yen=2400,
+                state="settled",
+                created_at=NOW,
+                state_changed_at=NOW,
+                deadline_at=NOW,
+                return_url="-",
+                cancel_url="-",
+                settled_at=NOW,
+                items=[
+                    PaymentItem(reference=reference, position=place, label="-", amount_yen=yen)
+                    for place, (reference, yen) in enumerate(parts)
+                ],
+            )
+        )
+    return payment_id
+
+
+def test_one_payment_for_two_groups_has_a_receipt_for_each(site: Site) -> None:
+    payment_id = pay_together(site)
+    first = issued(site, Kind.RECEIPT, payment_id)
+    second = issue_receipt_of(site, f"payment:{payment_id}:1")
+    assert (first.group_id, first.content["amount_yen"]) == (site.town.general, 600)
+    assert (second.group_id, second.content["amount_yen"]) == (site.town.youth, 1800)
+    assert second.content["what_for"] == "学校体育施設使用料（2件）"
+    assert second.content["rates"][0]["gross_yen"] == 1800
+    with site.town.database.transaction() as session:
+        (of_first,) = session.scalars(
+            sa.select(PaymentItem.reference).where(
+                PaymentItem.payment_id == payment_id, PaymentItem.position == 0
+            )
+        )
+        refunds.owe(session, reference=of_first, amount_yen=600, cause="cancelled", now=site.clock.now())
+    assert void(site, first)
+    assert not void(site, second)
+    with pytest.raises(NotThere):
+        issue_receipt_of(site, f"payment:{payment_id}:2")
+
+
+def issue_receipt_of(site: Site, subject: str) -> Paper:
+    with site.town.database.transaction() as session:
+        return issue(
+            session,
+            municipality_id=site.town.municipality_id,
+            kind=Kind.RECEIPT,
+            subject=subject,
+            now=site.clock.now(),
+        )
 
 
 def test_only_a_settled_payment_has_a_receipt(small_site: Site) -> None:
@@ -229,7 +293,7 @@ def test_a_month_that_is_over_has_a_statement_that_adds_up(site: Site) -> None:
     paper = statement_of(site, date(2026, 11, 1))
     says = paper.content
     assert [line["state"] for line in says["reservations"]] == ["予約確定", "取消し"]
-    assert [line["amount_yen"] for line in says["payments"]] == [600, 1200]
+    assert sorted(line["amount_yen"] for line in says["payments"]) == [600, 1200]
     assert [line["amount_yen"] for line in says["refunds"]] == [1200]
     assert (says["used_yen"], says["paid_yen"], says["refunded_yen"]) == (600, 1800, 1200)
     assert says["paid_yen"] - says["refunded_yen"] == says["used_yen"]
