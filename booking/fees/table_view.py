@@ -32,6 +32,16 @@ class Row:
     valid_from: date
     valid_until: date | None = None
 
+    @property
+    def since(self) -> str:
+        """`2026/4/1から`."""
+        return "はじめから" if self.valid_from == date.min else f"{_short(self.valid_from)}から"
+
+    @property
+    def until(self) -> str:
+        """`2027/4/1に終了`; empty where no end is known."""
+        return f"{_short(self.valid_until)}に終了" if self.valid_until else ""
+
 
 @dataclass(frozen=True, slots=True)
 class Table:
@@ -91,6 +101,10 @@ def hours(from_minute: int, until_minute: int) -> str:
     if until_minute == 1440:
         return f"{first}から" if from_minute else "終日"
     return f"{first}〜{last}" if from_minute else f"{last}まで"
+
+
+def _short(day: date) -> str:
+    return f"{day.year}/{day.month}/{day.day}"
 
 
 def _clock(minute: int) -> str:

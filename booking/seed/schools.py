@@ -99,7 +99,8 @@ JUNIOR_HIGH = (
 SAMPLE_NOTE = "見本の施設です"
 SAMPLE_GYM = School("sample-gym", "見本体育館", note=SAMPLE_NOTE)
 """Open around the clock in bands of one hour."""
-SAMPLE_SCHOOL = School("sample-school", "見本小学校", note=SAMPLE_NOTE)
+SAMPLE_SCHOOL = School("sample-school", "見本小学校", note=f"{SAMPLE_NOTE}（体育館に冷暖房があります）")
+"""The sample gym that is sold with heating and cooling, in their months."""
 SAMPLE_BUDOKAN = School("sample-budokan", "見本武道館", note=f"{SAMPLE_NOTE}（利用には承認が必要です）")
 SAMPLE_DOORS: dict[str, tuple[AccessPointKind, ...]] = {
     SAMPLE_GYM.slug: (AccessPointKind.DOOR_LOCK,),

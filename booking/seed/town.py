@@ -6,7 +6,6 @@ from datetime import date, datetime
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
-from booking.fees.models import FeeRate, ReliefRate
 from booking.places.doors import KINDS, add_door
 from booking.places.models import (
     CalendarDay,
@@ -24,6 +23,7 @@ from booking.places.models import (
 from booking.reservations.models import PermitCounter
 from booking.seed import prices
 from booking.seed.days import calendar_days
+from booking.seed.fees import plant_fees
 from booking.seed.schools import (
     ELEMENTARY,
     JUNIOR_HIGH,
@@ -69,24 +69,7 @@ def _found(session: Session) -> int:
     session.add(town)
     session.flush()
     session.add(PermitCounter(municipality_id=town.id, last_number=0))
-    for kind, size, item, yen, from_minute in prices.FEES:
-        session.add(
-            FeeRate(
-                municipality_id=town.id,
-                space_kind=kind,
-                size=size,
-                item=item,
-                yen_per_hour=yen,
-                from_minute=from_minute,
-                valid_from=VALID_FROM,
-            )
-        )
-    for category, item, percent in prices.RELIEF:
-        session.add(
-            ReliefRate(
-                municipality_id=town.id, category=category, item=item, percent=percent, valid_from=VALID_FROM
-            )
-        )
+    plant_fees(session, town.id, valid_from=VALID_FROM)
     for day_kind, hours in prices.BANDS.items():
         _plant_bands(session, town.id, day_kind, hours)
     session.flush()
@@ -140,7 +123,7 @@ def _plant_sample(
     if school is SAMPLE_BUDOKAN:
         _plant_room(session, municipality_id, facility_id)
     else:
-        _plant_gym(session, municipality_id, facility_id)
+        _plant_gym(session, municipality_id, facility_id, has_hvac=school is SAMPLE_SCHOOL)
     if school is SAMPLE_GYM:
         for kind in DayKind:
             _plant_bands(session, municipality_id, kind, prices.AROUND_THE_CLOCK, facility_id=facility_id)
@@ -187,9 +170,11 @@ def _plant_facility(
     return facility.id
 
 
-def _plant_gym(session: Session, municipality_id: int, facility_id: int) -> None:
+def _plant_gym(session: Session, municipality_id: int, facility_id: int, *, has_hvac: bool = False) -> None:
     """Two half courts, each alone and both together."""
-    space_id = _plant_space(session, municipality_id, facility_id, SpaceKind.GYM, "体育館", 1)
+    space_id = _plant_space(
+        session, municipality_id, facility_id, SpaceKind.GYM, "体育館", 1, has_hvac=has_hvac
+    )
     first, second = (
         _plant_court(session, municipality_id, space_id, f"半面{letter}", 0.5, number)
         for number, letter in enumerate("AB", start=1)
@@ -219,10 +204,22 @@ def _plant_whole(
 
 
 def _plant_space(
-    session: Session, municipality_id: int, facility_id: int, kind: SpaceKind, name: str, order: int
+    session: Session,
+    municipality_id: int,
+    facility_id: int,
+    kind: SpaceKind,
+    name: str,
+    order: int,
+    *,
+    has_hvac: bool = False,
 ) -> int:
     space = Space(
-        municipality_id=municipality_id, facility_id=facility_id, kind=kind, name=name, sort_key=order
+        municipality_id=municipality_id,
+        facility_id=facility_id,
+        kind=kind,
+        name=name,
+        sort_key=order,
+        has_hvac=has_hvac,
     )
     session.add(space)
     session.flush()
