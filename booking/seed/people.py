@@ -27,6 +27,8 @@ class _GroupOf:
     members: tuple[str, ...]
     """Mail addresses; the first is the representative."""
     is_approved: bool = True
+    is_out_of_town: bool = False
+    is_postpaid: bool = False
 
 
 PEOPLE = (
@@ -35,6 +37,7 @@ PEOPLE = (
     _Person("mihon-shimin@example.jp", "見本 利用者01"),
     _Person("mihon-shimin2@example.jp", "見本 利用者02"),
     _Person("mihon-shimin3@example.jp", "見本 利用者03"),
+    _Person("mihon-shimin4@example.jp", "見本 利用者05"),
     _Person("mihon-hitori@example.jp", "見本 利用者04"),
 )
 """The last one is in no group. Two managers: some acts want a second person."""
@@ -46,6 +49,16 @@ GROUPS = (
     _GroupOf("見本団体02（少年）", "youth", "バスケットボール", ("mihon-shimin2@example.jp",)),
     _GroupOf("見本団体03", "general", "バドミントン", ("mihon-shimin3@example.jp",)),
     _GroupOf("見本団体04（承認前）", "general", "卓球", ("mihon-shimin3@example.jp",), is_approved=False),
+    _GroupOf(
+        "見本団体05（後納）", "general", "バレーボール", ("mihon-shimin4@example.jp",), is_postpaid=True
+    ),
+    _GroupOf(
+        "見本団体06（市外）",
+        "general",
+        "バスケットボール",
+        ("mihon-shimin4@example.jp",),
+        is_out_of_town=True,
+    ),
 )
 
 
@@ -85,6 +98,8 @@ def plant_people(session: Session, municipality_id: int, *, sample_password: str
             sport=group.sport,
             approved_from_year=year if group.is_approved else None,
             approved_until_year=year + 1 if group.is_approved else None,
+            is_out_of_town=group.is_out_of_town,
+            is_postpaid=group.is_postpaid,
         )
         session.add(made)
         session.flush()

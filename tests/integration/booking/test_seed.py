@@ -119,7 +119,10 @@ def test_sample_people_sign_in_and_only_some_groups_may_book(database: Database)
         approved = session.scalars(
             sa.select(Group.name).where(Group.approved_from_year == 2026).order_by(Group.name)
         )
-        assert list(approved) == ["見本団体01", "見本団体02（少年）", "見本団体03"]
+        names = ["見本団体01", "見本団体02（少年）", "見本団体03", "見本団体05（後納）", "見本団体06（市外）"]
+        assert list(approved) == names
+        assert session.scalars(sa.select(Group.name).where(Group.is_postpaid)).all() == [names[3]]
+        assert session.scalars(sa.select(Group.name).where(Group.is_out_of_town)).all() == [names[4]]
 
 
 def test_a_planted_year_keeps_every_promise_about_claims(database: Database) -> None:

@@ -22,7 +22,7 @@ from payments import counter, ledger, loops
 from payments.models import Payment, Refund
 from payments.slips import slips_of
 from payments.states import Method
-from tests.integration.booking.town import NOW, window
+from tests.integration.booking.town import NOW, account, window
 from tests.integration.pages.conftest import Site, build_site
 
 
@@ -122,8 +122,6 @@ class Counter:
 
     def second_manager(self) -> UUID:
         """Another manager's account."""
-        from tests.integration.booking.town import account
-
         with self.database.transaction() as session:
             return account(session, self.site.town.municipality_id, "kanri2@example.jp", role=Role.MANAGER)
 

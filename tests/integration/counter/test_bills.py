@@ -16,15 +16,13 @@ from payments.models import Payment
 from payments.states import PaymentState
 from tests.integration.booking.town import window
 from tests.integration.counter.conftest import Counter
-from tests.integration.pages.conftest import send
+from tests.integration.pages.conftest import CSRF, send
 
 MORNING, NOON, EVENING = window(10, 12), window(13, 15), window(18, 20)
 
 
 def choose(browser: FlaskClient, *references: UUID) -> TestResponse:
     """Press the button with these ticked."""
-    from tests.integration.pages.conftest import CSRF
-
     token = CSRF.search(browser.get("/my/bills").text)
     assert token
     return browser.post(

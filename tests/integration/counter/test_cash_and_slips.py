@@ -7,23 +7,26 @@ from uuid import UUID
 import pytest
 import sqlalchemy as sa
 
+from booking.app.wiring import PAYMENT_CALLBACKS
+from booking.counter import desk
 from booking.counter.desk import TooLateForSlip
 from booking.counter.owed import AmountChanged
 from booking.notices.mail import KIND
 from booking.reservations.models import State
 from booking.reservations.refusals import NotPayable
 from core.audit import AuditEntry
-from core.database import TryAgain, retrying
+from core.database import Database, TryAgain, retrying
 from core.errors import NotThere
 from core.ids import new_id
 from core.owed import Owed
+from payments import counter
 from payments.case_models import Case
 from payments.cases import CaseKind
 from payments.errors import AlreadyPaid, SlipOut
 from payments.states import PaymentState
 from tests.integration.booking.town import NOW, window
 from tests.integration.counter.conftest import Counter
-from tests.integration.pages.conftest import send
+from tests.integration.pages.conftest import build_site, send
 
 
 def pay_page(office: Counter, reservation_id: UUID) -> str:
@@ -121,9 +124,6 @@ def test_the_reservation_stays_while_its_card_session_is_being_closed(office: Co
 
 
 def test_two_clerks_at_once_take_the_money_once(postgres_database_url: str) -> None:
-    from core.database import Database
-    from tests.integration.pages.conftest import build_site
-
     database = Database(postgres_database_url, pool_size=8)
     office = Counter(build_site(database))
     reservation_id = office.held()
@@ -257,9 +257,6 @@ def test_late_slip_money_is_owed_back_where_somebody_else_sits(office: Counter) 
 
 
 def test_a_slip_taken_back_lets_the_resident_pay_by_card(office: Counter) -> None:
-    from booking.app.wiring import PAYMENT_CALLBACKS
-    from booking.counter import desk
-
     reservation_id = office.held()
     slip_id = office.slip(reservation_id)
     with office.database.transaction() as session:
@@ -287,8 +284,6 @@ def test_who_gives_up_with_a_slip_out_is_free_of_it_at_once(office: Counter) -> 
 
 
 def test_a_slip_of_another_town_is_not_there(office: Counter) -> None:
-    from payments import counter
-
     slip_id = office.slip(office.held())
     with pytest.raises(NotThere), office.database.transaction() as session:
         counter.void_slip(

@@ -8,6 +8,7 @@ import sqlalchemy as sa
 
 from booking.app.wiring import PAYMENT_CALLBACKS
 from booking.notices.mail import KIND
+from booking.places.models import Municipality
 from booking.reservations.cancel import cancel
 from core.audit import AuditEntry
 from core.database import Database, retrying
@@ -168,8 +169,6 @@ def test_what_goes_back_through_stripe_is_not_paid_out_by_hand(office: Counter) 
 
 def test_the_page_asks_for_a_second_person_and_lists_who_asked(office: Counter) -> None:
     refund_id = owed_back(office)
-    from booking.places.models import Municipality
-
     with office.database.transaction() as session:
         session.get_one(Municipality, office.site.town.municipality_id).refund_alone_up_to_yen = 100
     first = office.site.browser(office.staff.account_id)
