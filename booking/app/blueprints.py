@@ -14,8 +14,10 @@ from booking.fleet import fleet_pages as lock_fleet
 from booking.fleet import install_pages as lock_install
 from booking.fleet import life_pages as lock_life
 from booking.fleet import quarantine_pages as lock_quarantine
+from booking.money_desk import book_pages as money_books
 from booking.money_desk import case_pages as money_cases
 from booking.money_desk import desk_pages as money_desk
+from booking.money_desk import export_pages as money_exports
 from booking.money_desk import payment_pages as money_payments
 from booking.notices import demo_pages as demo
 from booking.notices import manage_pages as manage_notices
@@ -24,13 +26,13 @@ from booking.papers import pages as papers
 from booking.people import pages as people
 from booking.places import manage_pages as manage_places
 from booking.places import pages as places
-from booking.reservations import book_pages as book
-from booking.reservations import code_pages as codes
-from booking.reservations import manage_pages as manage_reservations
 from booking.refunding import alert_pages as refund_alerts
 from booking.refunding import batch_pages as refund_batches
 from booking.refunding import policy_pages as refund_policies
 from booking.refunding import refund_pages as refund_list
+from booking.reservations import book_pages as book
+from booking.reservations import code_pages as codes
+from booking.reservations import manage_pages as manage_reservations
 from booking.reservations import pages as reservations
 from booking.reservations import staff_cancel_pages as staff_cancel
 from booking.reservations import standing_api
@@ -58,6 +60,8 @@ PAGES: tuple[Blueprint, ...] = (
     staff_cancel.pages,
     manage_utilisation.pages,
     money_desk.pages,
+    money_books.pages,
+    money_exports.pages,
     money_cases.pages,
     money_payments.pages,
     manage_places.pages,
@@ -65,16 +69,16 @@ PAGES: tuple[Blueprint, ...] = (
     manage_relief.pages,
     fee_tables.pages,
     manage_notices.pages,
+    refund_list.pages,
+    refund_batches.pages,
+    refund_alerts.pages,
+    refund_policies.pages,
     manage_staff_codes.pages,
     manage_shelter.pages,
     my_staff_codes.pages,
     hold_open.pages,
     lock_fleet.pages,
     lock_alarms.pages,
-    refund_list.pages,
-    refund_batches.pages,
-    refund_alerts.pages,
-    refund_policies.pages,
     lock_quarantine.pages,
     lock_life.pages,
     lock_install.pages,
