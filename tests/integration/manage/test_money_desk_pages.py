@@ -1,6 +1,7 @@
 """The money desk: what came in and went out, what waits for a person, where each payment stands."""
 
 from datetime import date, timedelta
+from typing import Protocol
 from uuid import UUID
 
 import pytest
@@ -8,9 +9,11 @@ import sqlalchemy as sa
 
 from booking.money_desk import chart, flow
 from booking.money_desk.case_words import WORDS
+from booking.people.models import Account as Person
 from booking.people.models import Role
 from booking.reservations.models import Reservation, State
 from core.audit import AuditEntry
+from core.database import Database
 from core.ids import new_id
 from payments import cases, disputes, ledger
 from payments.case_models import Case
@@ -26,7 +29,17 @@ from tests.integration.manage.town import NOW, TODAY
 CASES = "/manage/money/cases"
 
 
-def reservation_of(manage: Manage) -> UUID:
+class Till(Protocol):
+    """A town's database and one of its managers."""
+
+    @property
+    def database(self) -> Database: ...
+
+    @property
+    def manager(self) -> Person: ...
+
+
+def reservation_of(manage: Till) -> UUID:
     with manage.database.reading() as session:
         return session.scalars(
             sa.select(Reservation.id)
@@ -37,7 +50,7 @@ def reservation_of(manage: Manage) -> UUID:
 
 
 def paid(
-    manage: Manage, *, amount_yen: int = 1200, days_ago: int = 0, method: str = "stripe", mark: str = "1"
+    manage: Till, *, amount_yen: int = 1200, days_ago: int = 0, method: str = "stripe", mark: str = "1"
 ) -> UUID:
     """A payment that has settled, with its booking."""
     at = NOW - timedelta(days=days_ago)
@@ -86,7 +99,7 @@ def paid(
         return payment.id
 
 
-def refunded(manage: Manage, payment_id: UUID, *, amount_yen: int, state: str = "succeeded") -> None:
+def refunded(manage: Till, payment_id: UUID, *, amount_yen: int, state: str = "succeeded") -> None:
     with manage.database.transaction() as session:
         session.add(
             Refund(
@@ -110,7 +123,7 @@ def reservation_of_payment(payment: Payment) -> UUID:
 
 
 def opened(
-    manage: Manage, kind: CaseKind = CaseKind.REFUND_FAILED, subject: str = "1", **about: object
+    manage: Till, kind: CaseKind = CaseKind.REFUND_FAILED, subject: str = "1", **about: object
 ) -> UUID:
     with manage.database.transaction() as session:
         return cases.open_case(
