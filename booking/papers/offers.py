@@ -8,10 +8,13 @@ from uuid import UUID
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
+from booking.app.template_words import span
 from booking.papers.kinds import Kind, month_subject, number_words, subject_of
 from booking.papers.models import Paper
 from booking.papers.permits import TAKEN_BACK
+from booking.papers.refund_notices import cause_words
 from booking.papers.shares import given_back, shares_of
+from booking.papers.sold import sold
 from booking.papers.statements import is_over, month_after
 from booking.papers.voids import voids_of
 from booking.people.signed_in import GroupOfActor
@@ -31,6 +34,8 @@ class Offer:
     group_id: UUID
     on: date
     amount_yen: int | None
+    what: str
+    """What it is about, for who looks for it."""
     paper_id: UUID | None = None
     number: str | None = None
     is_void: bool = False
@@ -46,7 +51,7 @@ def of_reservation(
     """The papers about one reservation."""
     billed = sa.select(Charge.invoice_id).where(Charge.reference == reservation_id)
     found = [
-        *_permits(session, Reservation.id == reservation_id),
+        *_permits(session, municipality_id, Reservation.id == reservation_id),
         *_receipts(session, municipality_id, {reservation_id: group_id}),
         *_notices(session, {reservation_id: group_id}),
         *_invoices(session, Invoice.id.in_(billed)),
@@ -72,15 +77,15 @@ def of_month(
         session, ids, sa.select(Refund.reference).where(Refund.created_at >= begin, Refund.created_at < end)
     )
     found = [
-        *_permits(session, Reservation.group_id.in_(ids), in_month),
+        *_permits(session, municipality_id, Reservation.group_id.in_(ids), in_month),
         *_receipts(session, municipality_id, paid, Payment.settled_at >= begin, Payment.settled_at < end),
         *_notices(session, back, Refund.created_at >= begin, Refund.created_at < end),
         *_invoices(session, Invoice.payer.in_(ids), Invoice.month == month),
     ]
     if is_over(month, now=now):
-        last = civil_day(end).replace(day=1)
+        last, words = civil_day(end), f"{month.year}年{month.month}月"
         found += [
-            Offer(Kind.STATEMENT, month_subject(group_id, month), group_id, last, None)
+            Offer(Kind.STATEMENT, month_subject(group_id, month), group_id, last, None, words)
             for group_id in dict.fromkeys(offer.group_id for offer in found)
         ]
     offers = _with_papers(session, municipality_id, found)
@@ -102,23 +107,26 @@ def _group_by_reference(
     return {row[0]: row[1] for row in rows}
 
 
-def _permits(session: Session, *where: Where) -> list[Offer]:
-    rows = session.execute(
-        sa.select(Reservation.id, Reservation.group_id, Reservation.starts_at, Reservation.state).where(
-            Reservation.permit_number.is_not(None), *where
-        )
-    )
+def _permits(session: Session, municipality_id: int, *where: Where) -> list[Offer]:
+    ids = session.scalars(sa.select(Reservation.id).where(Reservation.permit_number.is_not(None), *where))
+    found = sold(session, municipality_id=municipality_id, reservation_ids=ids.all())
     return [
         Offer(
             Kind.PERMIT,
-            subject_of(Kind.PERMIT, row.id),
-            row.group_id,
-            civil_day(row.starts_at),
+            subject_of(Kind.PERMIT, one.reservation_id),
+            one.group_id,
+            civil_day(one.window.starts_at),
             None,
-            is_void=row.state in TAKEN_BACK,
+            f"{span(one.window)} {one.where}",
+            is_void=one.state in TAKEN_BACK,
         )
-        for row in rows
+        for one in found.values()
     ]
+
+
+def _in_short(labels: Sequence[str]) -> str:
+    """`体育館 11月28日(土) 18:00 ほか2件`."""
+    return labels[0] if len(labels) == 1 else f"{labels[0]} ほか{len(labels) - 1}件"
 
 
 def _receipts(session: Session, municipality_id: int, groups: dict[UUID, UUID], *where: Where) -> list[Offer]:
@@ -139,6 +147,7 @@ def _receipts(session: Session, municipality_id: int, groups: dict[UUID, UUID], 
             share.group_id,
             civil_day(settled[share.payment_id]),
             share.amount_yen,
+            _in_short(share.labels),
             is_void=back[share.subject].yen >= share.amount_yen,
         )
         for share in shares
@@ -148,7 +157,7 @@ def _receipts(session: Session, municipality_id: int, groups: dict[UUID, UUID], 
 
 def _notices(session: Session, groups: dict[UUID, UUID], *where: Where) -> list[Offer]:
     rows = session.execute(
-        sa.select(Refund.id, Refund.reference, Refund.created_at, Refund.amount_yen)
+        sa.select(Refund.id, Refund.reference, Refund.created_at, Refund.amount_yen, Refund.cause)
         .join(Payment, Payment.id == Refund.payment_id)
         .where(Refund.reference.in_(list(groups)), Payment.state == PaymentState.SETTLED, *where)
     )
@@ -159,6 +168,7 @@ def _notices(session: Session, groups: dict[UUID, UUID], *where: Where) -> list[
             groups[row.reference],
             civil_day(row.created_at),
             row.amount_yen,
+            cause_words(row.cause),
         )
         for row in rows
     ]
@@ -166,7 +176,7 @@ def _notices(session: Session, groups: dict[UUID, UUID], *where: Where) -> list[
 
 def _invoices(session: Session, *where: Where) -> list[Offer]:
     rows = session.execute(
-        sa.select(Invoice.id, Invoice.payer, Invoice.issued_at, Invoice.amount_yen).where(
+        sa.select(Invoice.id, Invoice.payer, Invoice.issued_at, Invoice.amount_yen, Invoice.month).where(
             Invoice.amount_yen > 0, *where
         )
     )
@@ -177,6 +187,7 @@ def _invoices(session: Session, *where: Where) -> list[Offer]:
             row.payer,
             civil_day(row.issued_at),
             row.amount_yen,
+            f"{row.month.year}年{row.month.month}月分",
         )
         for row in rows
     ]

@@ -139,17 +139,21 @@ def _one(here: Here, paper_id: UUID, error: Refused | None) -> str:
     paper = visible(here.session, actor=here.actor, paper_id=paper_id)
     kind = Kind(paper.kind)
     is_own = here.actor.group_or_none(paper.group_id) is not None
+    voided_at = voids_of(here.session, [paper]).get(paper.id)
     return render_template(
         "papers/one.html",
         paper=paper,
         kind=kind,
         title=WORDS[kind],
         number=number_words(kind, paper.fiscal_year, paper.number),
-        voided_at=voids_of(here.session, [paper]).get(paper.id),
+        voided_at=voided_at,
         prints=register.prints(here.session, paper.id),
         is_own=is_own,
         is_manager=here.actor.is_manager,
-        can_address=is_own and kind is not Kind.PERMIT and paper.addressee_changed_at is None,
+        can_address=is_own
+        and kind is not Kind.PERMIT
+        and paper.addressee_changed_at is None
+        and voided_at is None,
         wanted=request.form.get("addressee", paper.addressee),
         max_addressee=MAX_ADDRESSEE,
         is_done=request.args.get("done") == "addressee",

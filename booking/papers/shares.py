@@ -25,6 +25,8 @@ class Share:
     """Of its receipt: `payment:<id>` for the first item's group, `payment:<id>:<position>` for others."""
     references: tuple[UUID, ...]
     amount_yen: int
+    labels: tuple[str, ...]
+    """What the card page called the items."""
 
 
 def payment_in(subject: str) -> UUID:
@@ -39,7 +41,13 @@ def payment_in(subject: str) -> UUID:
 def shares_of(session: Session, *, municipality_id: int, payment_ids: Sequence[UUID]) -> list[Share]:
     """The shares of some payments, each payment's in the order of its items."""
     items = session.execute(
-        sa.select(PaymentItem.payment_id, PaymentItem.position, PaymentItem.reference, PaymentItem.amount_yen)
+        sa.select(
+            PaymentItem.payment_id,
+            PaymentItem.position,
+            PaymentItem.reference,
+            PaymentItem.amount_yen,
+            PaymentItem.label,
+        )
         .where(PaymentItem.payment_id.in_(payment_ids))
         .order_by(PaymentItem.payment_id, PaymentItem.position)
     ).all()
@@ -54,7 +62,7 @@ def shares_of(session: Session, *, municipality_id: int, payment_ids: Sequence[U
         if key not in found:
             plain = subject_of(Kind.RECEIPT, item.payment_id)
             subject = f"{plain}:{item.position}" if item.payment_id in seen else plain
-            found[key] = Share(item.payment_id, group_id, subject, (), 0)
+            found[key] = Share(item.payment_id, group_id, subject, (), 0, ())
             seen.add(item.payment_id)
         share = found[key]
         found[key] = Share(
@@ -63,6 +71,7 @@ def shares_of(session: Session, *, municipality_id: int, payment_ids: Sequence[U
             share.subject,
             (*share.references, item.reference),
             share.amount_yen + item.amount_yen,
+            (*share.labels, item.label),
         )
     return list(found.values())
 
