@@ -6,6 +6,7 @@ from uuid import UUID
 
 import pytest
 import sqlalchemy as sa
+from sqlalchemy.exc import IntegrityError
 
 from booking.app.wiring import PAYMENT_CALLBACKS
 from booking.counter import desk
@@ -22,8 +23,10 @@ from core.owed import Owed
 from payments import counter
 from payments.case_models import Case
 from payments.cases import CaseKind
-from payments.errors import AlreadyPaid, SlipOut
-from payments.states import PaymentState
+from payments.checkout import Item
+from payments.errors import AlreadyPaid, AttemptStanding, SlipOut
+from payments.models import Payment
+from payments.states import Method, PaymentState
 from tests.integration.booking.town import NOW, window
 from tests.integration.counter.conftest import Counter
 from tests.integration.pages.conftest import build_site, send
@@ -127,7 +130,8 @@ def test_two_clerks_at_once_take_the_money_once(postgres_database_url: str) -> N
     database = Database(postgres_database_url, pool_size=8)
     office = Counter(build_site(database))
     reservation_id = office.held()
-    start, results = threading.Barrier(4), []
+    start = threading.Barrier(4)
+    results: list[bool | str] = []
 
     def clerk() -> None:
         start.wait(10)
@@ -293,3 +297,54 @@ def test_a_slip_of_another_town_is_not_there(office: Counter) -> None:
             callbacks=office.site.services.payment_callbacks,
             now=NOW,
         )
+
+
+def take_at_once(office: Counter, reservation_id: UUID) -> None:
+    """Cash, without asking first whether a card session can still capture."""
+    with office.database.transaction() as session:
+        counter.take(
+            session,
+            payment_id=new_id(office.now),
+            municipality_id=office.site.town.municipality_id,
+            method=Method.CASH,
+            items=[Item(reservation_id, "見本", 600)],
+            paid_on=office.now.date(),
+            actor=office.staff.account_id,
+            callbacks=PAYMENT_CALLBACKS,
+            now=office.now,
+        )
+
+
+def test_whoever_forgets_to_ask_is_stopped_by_the_unique_index(office: Counter) -> None:
+    reservation_id = office.held()
+    pay_page(office, reservation_id)
+    with pytest.raises(AttemptStanding):
+        take_at_once(office, reservation_id)
+    assert office.books() == {}
+
+
+def test_without_the_unique_index_the_same_thing_is_paid_twice(office: Counter) -> None:
+    reservation_id = office.held()
+    session_id = pay_page(office, reservation_id)
+    with office.database.transaction() as session:
+        session.execute(sa.text("DROP INDEX uq_payment_item_standing"))
+    take_at_once(office, reservation_id)
+    office.site.stripe.pay(session_id)
+    office.site.clock.advance(minutes=1)
+    office.stripe_works()
+    books = office.books()
+    assert (books["cash"], books["stripe_balance"]) == (600, 600)
+
+
+def test_a_slip_whose_row_forgot_that_it_was_booked_is_stopped_by_the_books(office: Counter) -> None:
+    slip_id = office.slip(office.held())
+    office.book_slip(slip_id)
+    with office.database.transaction() as session:
+        session.execute(
+            sa.update(Payment)
+            .where(Payment.id == slip_id)
+            .values(state=PaymentState.OPEN, next_due_at=office.now)
+        )
+    with pytest.raises(IntegrityError):
+        office.book_slip(slip_id)
+    assert office.books() == {"bank": 600, "usage_fees": -600}
