@@ -33,6 +33,8 @@ class AccountSettings:
     available_after_s: int = 4 * DAY_S
     payout_takes_s: int = 2 * DAY_S
     evidence_within_s: int = 9 * DAY_S
+    payer_answers_after_s: int = DAY_S
+    """When somebody who paid at a till names the bank account for a refund; none in 45 days cancels it."""
     payouts: str = "manual"
     """`daily`: at the first request of a civil day in Tokyo all that is available goes out."""
     short_balance: str = "allow"

@@ -87,8 +87,8 @@ def _decide_dispute(world: World, wanted: dict[str, Any]) -> Body:
 def _fail_refund(world: World, wanted: dict[str, Any]) -> Body:
     """{"refund", "reason"}: the bank sends a refund back, pending or done; the refund afterwards."""
     refund = world.store.find_or_none("refund", str(wanted.get("refund")))
-    if refund is None or refund["status"] not in ("pending", "succeeded"):
-        raise Impossible("refund that is pending or succeeded")
+    if refund is None or refund["status"] not in ("pending", "requires_action", "succeeded"):
+        raise Impossible("refund that is pending, waits for the payer, or succeeded")
     return refunds.fail(world, refund, str(wanted.get("reason", "expired_or_canceled_card")))
 
 

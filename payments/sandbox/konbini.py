@@ -28,7 +28,7 @@ def order(world: World, session: Body) -> Body:
     """
     intent = intent_of(world, session)
     expires_at = voucher_expires_at(session, world.now())
-    note = {"name": None, "refunds": "pending", "details": {"konbini": {"store": None}, "type": "konbini"}}
+    note = {"name": None, "refunds": "asked", "details": {"konbini": {"store": None}, "type": "konbini"}}
     world.store.save_note(intent["id"], note)
     codes = {
         "confirmation_number": _digits(intent["id"], "c", 11),

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from payments.sandbox import disputes, faults
-from payments.sandbox.account import settings
+from payments.sandbox.account import DAY_S, settings
 from payments.sandbox.balance import held, move_money, of_refund
 from payments.sandbox.errors import ApiError, missing_object, refused_parameter
 from payments.sandbox.listing import page
@@ -21,12 +21,16 @@ _SUPPORTED: dict[str, Any] = {
     "reason": None,
     "expand": None,
     "currency": None,
+    "instructions_email": None,
 }
 _PLANS: dict[str, dict[str, Any]] = {
     "at_once": {"first": "succeeded", "then": None},
     "pending": {"first": "pending", "then": "succeeded"},
     "failing": {"first": "succeeded", "then": "failed"},
+    "asked": {"first": "requires_action", "then": "answered"},
 }
+_ASKS_FOR_S = 45 * DAY_S
+"""How long Stripe waits for the bank account of somebody who paid at a till."""
 _FUNDED = "funded"
 _LOOK_AGAIN_S = 60 * 60
 
@@ -57,6 +61,9 @@ def create(world: World, call: Call) -> Body:
     refund = _shape(world, call.params, charge, amount, plan)
     if plan["then"] != _FUNDED:
         _take(world, refund, charge)
+    if plan["then"] == "answered":
+        plan["settle_after_s"] = min(settings(world.store).payer_answers_after_s, _ASKS_FOR_S)
+        refund["next_action"] = _asked(world, call.params, charge)
     due_at = world.now() + int(plan.get("settle_after_s", 0)) if plan["then"] else None
     world.store.add(refund, note=plan, due_at=due_at)
     charge["amount_refunded"] += amount
@@ -87,28 +94,53 @@ def settle(world: World, refund: Body) -> None:
         _fund(world, refund)
     elif plan["then"] == "failed":
         fail(world, refund, plan.get("reason", "expired_or_canceled_card"))
+    elif plan.get("settle_after_s", 0) == _ASKS_FOR_S and plan["then"] == "answered":
+        _give_back(world, refund)
+        refund.update(status="canceled", next_action=None)
+        world.store.save(refund)
+        world.emit("refund.updated", refund)
     else:
         refund.update(status="succeeded", pending_reason=None)
+        refund.pop("next_action", None)
         world.store.save(refund)
         world.emit("refund.updated", refund)
 
 
 def fail(world: World, refund: Body, reason: str) -> Body:
     """The bank sends the money back, also days after it was said to be there."""
+    _give_back(world, refund)
+    refund.update(status="failed", failure_reason=reason, pending_reason=None)
+    world.store.save(refund)
+    world.emit("refund.updated", refund)
+    world.emit("refund.failed", refund)
+    return refund
+
+
+def _give_back(world: World, refund: Body) -> None:
+    """What was taken for a refund is on the balance again, and its charge can be refunded again."""
     charge = world.store.require("charge", refund["charge"])
     if refund["balance_transaction"] is not None:
         back = move_money(
             world, "refund_failure", refund["amount"], refund["id"], currency=refund["currency"], waits=False
         )
         refund["failure_balance_transaction"] = back["id"]
-    refund.update(status="failed", failure_reason=reason, pending_reason=None)
     charge["amount_refunded"] -= refund["amount"]
     charge["refunded"] = False
     world.store.save(charge)
-    world.store.save(refund)
-    world.emit("refund.updated", refund)
-    world.emit("refund.failed", refund)
-    return refund
+
+
+def _asked(world: World, params: dict[str, Any], charge: Body) -> Body:
+    """The mail that asks for a bank account; Stripe's page would have asked for an address."""
+    of_intent = {"payment_intent": charge["payment_intent"]}
+    (session,) = world.store.newest_first("checkout.session", equal=of_intent, limit=1)
+    address = params.get("instructions_email") or session["customer_email"] or "mihon@example.jp"
+    return {
+        "type": "display_details",
+        "display_details": {
+            "email_sent": {"email_sent_at": world.now(), "email_sent_to": address},
+            "expires_at": world.now() + _ASKS_FOR_S,
+        },
+    }
 
 
 def _take(world: World, refund: Body, charge: Body) -> None:

@@ -94,6 +94,29 @@ def test_the_intent_of_a_session_is_not_cancelled(account: Account, ordered: dic
     assert answer.get_json()["error"]["code"] == "payment_intent_unexpected_state"
 
 
+def test_a_refund_waits_for_the_bank_account_of_the_payer(account: Account, ordered: dict[str, Any]) -> None:
+    settle(account, ordered, "paid")
+    form = {"payment_intent": ordered["payment_intent"], "instructions_email": "hanako@example.jp"}
+    made = account.call("POST", "/v1/refunds", form).get_json()
+    assert made["status"] == "requires_action"
+    assert made["next_action"]["display_details"]["email_sent"]["email_sent_to"] == "hanako@example.jp"
+    account.advance(24 * 60 * 60)
+    assert account.objects("refund")[0]["status"] == "succeeded"
+    assert [one["type"] for one in account.objects("balance_transaction")] == ["payment", "payment_refund"]
+
+
+def test_a_refund_whose_payer_never_answers_is_cancelled(account: Account, ordered: dict[str, Any]) -> None:
+    account.client.post("/_sandbox/account", json={"payer_answers_after_s": 90 * 24 * 60 * 60})
+    settle(account, ordered, "paid")
+    account.call("POST", "/v1/refunds", {"payment_intent": ordered["payment_intent"]})
+    account.advance(45 * 24 * 60 * 60 - 1)
+    assert account.objects("refund")[0]["status"] == "requires_action"
+    account.advance(1)
+    assert account.objects("refund")[0]["status"] == "canceled"
+    assert account.objects("charge")[0]["amount_refunded"] == 0
+    assert sum(one["amount"] for one in account.objects("balance_transaction")) == 1500
+
+
 def test_konbini_is_not_offered_unless_asked_for(account: Account) -> None:
     session = account.order()
     assert "コンビニ" not in account.client.get(f"/c/pay/{session['id']}").text
