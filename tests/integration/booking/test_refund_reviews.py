@@ -8,7 +8,7 @@ import sqlalchemy as sa
 
 from booking.places.catalogue import bump
 from booking.places.models import OfferingAccessPoint
-from booking.refunding import reviews
+from booking.refunding import evidence, reviews
 from booking.refunding.evidence import Said, Verdict, verdict_of
 from booking.reservations import deadlines
 from booking.reservations.models import State
@@ -42,9 +42,9 @@ def second_door(town: Town) -> int:
         return point
 
 
-def sold(town: Town, **terms: int) -> UUID:
+def sold(town: Town, *, unused_percent: int = 50, kept_yen: int = 0) -> UUID:
     """A reservation of which half comes back where nobody came in."""
-    sell_by(town, (86400, 100), **{"unused_percent": 50, **terms})
+    sell_by(town, (86400, 100), unused_percent=unused_percent, kept_yen=kept_yen)
     return town.confirmed()
 
 
@@ -199,7 +199,7 @@ def test_a_lock_that_never_speaks_is_asked_again_and_again(town: Town) -> None:
         assert found.next_due_at is not None
         assert found.next_due_at > now
         now = found.next_due_at
-    assert found.state == "waiting"
+    assert state_of(town, reservation_id) == "waiting"
     assert now >= PAST_END + timedelta(hours=1)
 
 
@@ -271,7 +271,7 @@ def test_one_that_cannot_be_looked_at_waits_and_holds_up_nobody(
         raise RuntimeError("見本")
 
     with monkeypatch.context() as patched:
-        patched.setattr(reviews.evidence, "gather", broken)
+        patched.setattr(evidence, "gather", broken)
         assert look(town, LATE) == 1
     found = review(town, reservation_id)
     assert found is not None
@@ -305,5 +305,5 @@ def test_staff_and_resident_see_how_far_it_is(town: Town) -> None:
     ],
 )
 def test_one_opening_refuses_and_one_silence_is_not_enough(words: tuple[Said, ...], verdict: Verdict) -> None:
-    evidence = {str(number): {"name": "入口", "said": word.value} for number, word in enumerate(words)}
-    assert verdict_of(evidence) is verdict
+    found = {str(number): {"name": "入口", "said": word.value} for number, word in enumerate(words)}
+    assert verdict_of(found) is verdict

@@ -93,18 +93,11 @@ def test_a_small_batch_is_looked_at_and_given_at_once(manage: Manage, desk: Flas
 
 
 def test_a_large_batch_waits_for_another_manager(manage: Manage, desk: FlaskClient) -> None:
-    manage.town(
-        lambda town: (
-            town.reservation(
-                manage.far.full,
-                window(TODAY, 13, 17),
-                account=manage.resident,
-                group=manage.group,
-                amount_yen=12000,
-            )
-            and None
-        )
-    )
+    def add(town: Town) -> None:
+        when = window(TODAY, 13, 17)
+        town.reservation(manage.far.full, when, account=manage.resident, group=manage.group, amount_yen=12000)
+
+    manage.town(add)
     with manage.database.reading() as session:
         big = session.scalars(sa.select(Reservation.id).where(Reservation.amount_yen == 12000)).one()
     made = post(desk, NEW, BATCHES, batch_fields(big, yen=11000)).headers["Location"]
