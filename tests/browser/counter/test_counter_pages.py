@@ -18,6 +18,8 @@ def desk_paths(site: Open) -> tuple[str, ...]:
         f"{counter}/slips/{site.slip_id}",
         f"{counter}/slips/{site.slip_id}/sheet",
         f"{counter}/pay-outs",
+        f"{counter}/book",
+        f"{counter}/book?offering={site.office.site.town.full}&day=2026-12-19",
         "/manage/money/invoices",
         f"/manage/money/invoices/{site.invoice_id}",
         "/manage/money/invoices/groups",
