@@ -12,13 +12,13 @@ from booking.app.template_words import span
 from booking.papers.kinds import Kind, month_subject, number_words, subject_of
 from booking.papers.models import Paper
 from booking.papers.permits import TAKEN_BACK
-from booking.papers.refund_notices import cause_words
 from booking.papers.shares import given_back, shares_of
 from booking.papers.sold import sold
 from booking.papers.statements import is_over, month_after
 from booking.papers.voids import voids_of
 from booking.people.signed_in import GroupOfActor
 from booking.reservations.models import Reservation
+from booking.reservations.words import refund_cause
 from core.clock import civil_day, start_of_day
 from payments.invoice_models import Charge, Invoice
 from payments.models import Payment, PaymentItem, Refund
@@ -168,7 +168,7 @@ def _notices(session: Session, groups: dict[UUID, UUID], *where: Where) -> list[
             groups[row.reference],
             civil_day(row.created_at),
             row.amount_yen,
-            cause_words(row.cause),
+            refund_cause(row.cause),
         )
         for row in rows
     ]

@@ -1,6 +1,6 @@
 """領収書: what one settled payment was for, how it was paid, and the tax in it."""
 
-from datetime import datetime
+from datetime import date, datetime
 from typing import Any
 
 from sqlalchemy.orm import Session
@@ -39,7 +39,7 @@ def receipt(session: Session, subject: str, *, municipality_id: int, now: dateti
             item.reference: item.amount_yen for item in payment.items if item.reference in share.references
         },
     )
-    paid_on = civil_day(payment.settled_at)
+    paid_on = paid_day(payment)
     issuer = require_issuer(session, municipality_id=municipality_id, day=civil_day(now))
     then = issuer_or_none(session, municipality_id=municipality_id, day=paid_on)
     content: dict[str, Any] = {
@@ -55,10 +55,17 @@ def receipt(session: Session, subject: str, *, municipality_id: int, now: dateti
     return Draft(items[0].group_id, items[0].group_name, content)
 
 
+def paid_day(payment: Payment) -> date:
+    """The day of a settled payment: of a slip, when it was paid; else when we learned of the money."""
+    return payment.paid_on or civil_day(payment.settled_at or payment.state_changed_at)
+
+
 def way_of(payment: Payment) -> str:
     """How money came in, as papers say it."""
     if payment.method == Method.CASH:
         return "現金（窓口）"
+    if payment.method == Method.TRANSFER:
+        return "口座振込"
     if payment.method == Method.SLIP:
         return f"納付書（第{payment.slip_number}号）" if payment.slip_number else "納付書"
     # Money that Stripe had to wait for came over a shop's counter.

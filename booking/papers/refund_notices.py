@@ -12,21 +12,20 @@ from booking.papers.draft import Draft, NothingToIssue, issuer_words
 from booking.papers.issuers import issuer_or_none, require_issuer
 from booking.papers.kinds import Kind, number_words
 from booking.papers.models import Paper
-from booking.papers.receipts import way_of
+from booking.papers.receipts import paid_day, way_of
 from booking.papers.shares import shares_of
 from booking.papers.sold import paid_for
 from booking.papers.tax import rate_sums
+from booking.reservations.words import refund_cause
 from core.clock import civil_day
 from core.errors import NotThere
 from payments.models import Payment, Refund
 from payments.states import Method, PaymentState
 
-_CAUSES = {
-    "cancelled": "利用の取消しによる還付",
-    "revoked": "施設の都合による利用中止のための還付",
-    "late": "予約が成立しなかったための返還",
-    "relief": "減免の決定による還付",
-    "unused": "電子錠の記録で使用がなかったことによる還付",
+_BY_HAND = {
+    Method.CASH: "窓口で現金で還付",
+    Method.SLIP: "口座振込または窓口で還付",
+    Method.TRANSFER: "口座振込で還付",
 }
 
 
@@ -47,7 +46,7 @@ def refund_notice(session: Session, refund_id: UUID, *, municipality_id: int, no
     items = paid_for(session, municipality_id=municipality_id, amounts={refund.reference: refund.amount_yen})
     if not items:
         raise NotThere(f"refund {refund_id}")
-    paid_on = civil_day(payment.settled_at)
+    paid_on = paid_day(payment)
     issuer = require_issuer(session, municipality_id=municipality_id, day=civil_day(now))
     then = issuer_or_none(session, municipality_id=municipality_id, day=paid_on)
     paid_yen = next(item.amount_yen for item in payment.items if item.reference == refund.reference)
@@ -55,7 +54,7 @@ def refund_notice(session: Session, refund_id: UUID, *, municipality_id: int, no
         "issuer": issuer_words(issuer, registration_number=then.registration_number if then else None),
         "amount_yen": refund.amount_yen,
         "decided_on": long_day(refund.created_at),
-        "cause": cause_words(refund.cause),
+        "cause": refund_cause(refund.cause),
         "how": way_back(refund, payment),
         "what": items[0].what,
         "when": items[0].when,
@@ -70,16 +69,9 @@ def refund_notice(session: Session, refund_id: UUID, *, municipality_id: int, no
     return Draft(items[0].group_id, items[0].group_name, content)
 
 
-def cause_words(cause: str) -> str:
-    """Why money goes back, as papers say it."""
-    return _CAUSES.get(cause.partition(":")[0], "還付の決定による還付")
-
-
 def way_back(refund: Refund, payment: Payment) -> str:
     """How it goes back, as papers say it."""
-    if refund.method in (Method.CASH, Method.SLIP):
-        return "窓口または口座振込で還付"
-    return f"お支払いの方法（{way_of(payment)}）へ返金"
+    return _BY_HAND.get(Method(refund.method), f"お支払いの方法（{way_of(payment)}）へ返金")
 
 
 def _receipt_number(session: Session, municipality_id: int, refund: Refund) -> str | None:

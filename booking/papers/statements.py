@@ -12,11 +12,11 @@ from booking.app.template_words import short_day, span
 from booking.papers.draft import Draft, NothingToIssue, issuer_words
 from booking.papers.issuers import require_issuer
 from booking.papers.permits import TAKEN_BACK
-from booking.papers.receipts import way_of
-from booking.papers.refund_notices import cause_words
+from booking.papers.receipts import paid_day, way_of
 from booking.papers.sold import Sold, sold
 from booking.people.models import Group
 from booking.reservations.models import Reservation, State
+from booking.reservations.words import refund_cause
 from core.clock import civil_day, start_of_day
 from core.errors import NotThere
 from payments.invoice_models import Invoice
@@ -68,7 +68,7 @@ def statement(session: Session, group_id: UUID, month: date, *, municipality_id:
         "reservations": [_reservation(one) for one in used],
         "payments": [
             {
-                "on": short_day(payment.settled_at or payment.created_at),
+                "on": short_day(paid_day(payment)),
                 "how": way_of(payment),
                 "what": item.label,
                 "amount_yen": item.amount_yen,
@@ -78,7 +78,7 @@ def statement(session: Session, group_id: UUID, month: date, *, municipality_id:
         "refunds": [
             {
                 "on": short_day(refund.created_at),
-                "cause": cause_words(refund.cause),
+                "cause": refund_cause(refund.cause),
                 "amount_yen": refund.amount_yen,
             }
             for refund in back

@@ -63,6 +63,7 @@ def test_a_receipt_is_a_qualified_invoice_of_what_was_paid(site: Site) -> None:
     [
         ({"method": "cash"}, "現金（窓口）"),
         ({"method": "slip", "slip_number": 31}, "納付書（第31号）"),
+        ({"method": "transfer"}, "口座振込"),
         ({"funds_due_at": NOW}, "コンビニエンスストア払い"),
     ],
 )
@@ -71,6 +72,14 @@ def test_a_receipt_says_how_it_was_paid(small_site: Site, changed: dict[str, obj
     with small_site.town.database.transaction() as session:
         session.execute(sa.update(Payment).where(Payment.id == payment_id).values(changed))
     assert issued(small_site, Kind.RECEIPT, payment_id).content["how"] == words
+
+
+def test_a_slip_counts_on_the_day_it_was_paid_not_when_it_was_booked(small_site: Site) -> None:
+    _, payment_id = paid(small_site)
+    with small_site.town.database.transaction() as session:
+        booked = {"method": "slip", "slip_number": 1, "paid_on": date(2026, 11, 18)}
+        session.execute(sa.update(Payment).where(Payment.id == payment_id).values(booked))
+    assert issued(small_site, Kind.RECEIPT, payment_id).content["paid_on"] == "2026年11月18日(水)"
 
 
 def test_what_changes_afterwards_changes_no_paper(site: Site) -> None:
@@ -199,7 +208,7 @@ def test_a_refund_in_part_leaves_the_receipt_and_has_a_notice_of_its_own(site: S
     says = notice.content
     assert says["amount_yen"] == 250
     assert says["decided_on"] == "2026年11月23日(月)"
-    assert says["cause"] == "減免の決定による還付"
+    assert says["cause"] == "減免の決定"
     assert says["rates"] == [{"percent": 10, "gross_yen": 250, "net_yen": 228, "tax_yen": 22}]
     assert says["original"] == {
         "paid_on": "2026年11月21日(土)",

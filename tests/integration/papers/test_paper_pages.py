@@ -15,6 +15,7 @@ from booking.papers.models import Issuer, Paper, PaperPrint
 from core.audit import AuditEntry
 from payments import refunds
 from tests.integration.booking.town import account, at, window
+from tests.integration.manage.forms import counted
 from tests.integration.manage.paper import text_of
 from tests.integration.pages.conftest import Site, send
 from tests.integration.papers.conftest import issued, paid
@@ -91,6 +92,23 @@ def test_the_months_papers_stand_under_their_group(site: Site) -> None:
     site.clock.instant = at(9, date(2026, 12, 1))
     assert "利用明細書を発行する" in client.get("/my/papers?month=2026-11").text
     assert "この月の書類はありません。" in client.get("/my/papers").text
+
+
+def test_more_papers_ask_the_database_no_more_often(small_site: Site) -> None:
+    staff, client = small_site.browser(small_site.town.manager), small_site.resident()
+    counts = []
+    for first in (10, 13, 18):
+        reservation_id, payment_id = paid(small_site, wanted=window(first, first + 2))
+        issued(small_site, Kind.RECEIPT, payment_id)
+        issued(small_site, Kind.PERMIT, reservation_id)
+        client.get("/my/papers")
+        with counted(small_site.town.database) as mine:
+            assert client.get("/my/papers").status_code == 200
+        with counted(small_site.town.database) as register:
+            assert staff.get(REGISTER).status_code == 200
+        counts.append((len(mine), len(register)))
+    assert len(set(counts)) == 1, counts
+    assert max(counts[0]) <= 24
 
 
 def test_a_reservation_leads_to_its_papers(site: Site) -> None:

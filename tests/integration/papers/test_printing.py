@@ -1,5 +1,6 @@
 """The first print is the original, later ones say so, a second tap is none; and to whom a paper goes."""
 
+import threading
 from datetime import timedelta
 from uuid import UUID
 
@@ -13,6 +14,7 @@ from booking.papers.printing import SAME_PRINT_WITHIN, Print, hand_out
 from booking.people.models import Role
 from booking.people.signed_in import Actor
 from core.audit import AuditEntry
+from core.database import retrying
 from core.errors import BadInput, NotThere
 from payments import refunds
 from tests.integration.pages.conftest import Site
@@ -128,3 +130,21 @@ def test_another_groups_paper_cannot_be_printed(small_site: Site) -> None:
     for paper_id, actor in ((paper.id, stranger), (UUID(int=1), small_site.town.actor())):
         with small_site.town.database.transaction() as session, pytest.raises(NotThere):
             hand_out(session, actor=actor, paper_id=paper_id, now=small_site.clock.now())
+
+
+def test_two_who_print_at_once_have_two_prints_and_one_original(site: Site) -> None:
+    paper = receipt(site)
+    found: list[int] = []
+
+    def take(actor: Actor) -> None:
+        found.append(retrying(lambda: printed(site, paper, actor).print_number))
+
+    threads = [
+        threading.Thread(target=take, args=(actor,))
+        for actor in (site.town.actor(), site.town.actor(role=Role.MANAGER))
+    ]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(timeout=30)
+    assert sorted(found) == [1, 2]
