@@ -245,7 +245,7 @@ def test_a_payout_is_shown_with_what_it_carried(manage: Manage, desk: FlaskClien
     assert "1,446円" in text(desk, f"{PAGE}/payouts")
     words = seen(text(desk, f"{PAGE}/payouts/po_1"))
     assert "明細の合計は送金額と一致しています" in words
-    assert "1,500円 54円 1,446円" in words
+    assert "1,446円 1,500円 54円" in words
     assert "-1,446円" not in words
     assert desk.get(f"{PAGE}/payouts/po_2").status_code == 404
 
