@@ -146,17 +146,17 @@ def _write(database: Database, parked: _Parked, found: Found, municipality_id: i
 
 
 def _belongs(session: Session, intent: RemoteIntent, now: datetime) -> bool:
-    """Whether its own words lead to an attempt of ours; that one is then due."""
+    """Whether its own words lead to an attempt whose session we do not know: that one is then due.
+
+    Money of a second session of an attempt is nobody's: the attempt is settled by its own alone.
+    """
     if intent.payment_id is None:
         return False
     payment = session.get(Payment, intent.payment_id, with_for_update=True)
-    if payment is None:
+    if payment is None or payment.stripe_session_id is not None:
         return False
-    payment.stripe_payment_intent_id = payment.stripe_payment_intent_id or intent.id
-    is_news = payment.stripe_payment_intent_id == intent.id
-    if is_news and (payment.next_due_at is not None or payment.state not in ("settled", "mismatched")):
-        payment.next_due_at = now
-    return is_news
+    payment.next_due_at = now
+    return True
 
 
 def _list(

@@ -228,8 +228,16 @@ def _payment_or_none(session: Session, event: Event) -> UUID | None:
     if event.payment_intent_id:
         known.append(Payment.stripe_payment_intent_id == event.payment_intent_id)
     if event.payment_id:
-        known.append(Payment.id == event.payment_id)
+        known.append(sa.and_(Payment.id == event.payment_id, _is_not_another(event)))
     return session.scalar(sa.select(Payment.id).where(sa.or_(*known)).limit(1)) if known else None
+
+
+def _is_not_another(event: Event) -> sa.ColumnElement[bool]:
+    """Whether the session or intent may be the attempt's own, and is not a second one that strayed."""
+    if event.type.startswith("checkout."):
+        return sa.or_(Payment.stripe_session_id.is_(None), Payment.stripe_session_id == event.object_id)
+    own = Payment.stripe_payment_intent_id
+    return sa.or_(own.is_(None), own == event.payment_intent_id)
 
 
 def _refund_or_none(session: Session, event: Event) -> UUID | None:

@@ -204,6 +204,30 @@ def test_unknown_money_becomes_a_case_after_stripe_was_asked(till: Till, reserva
     assert look_again(till) == 0
 
 
+def test_money_of_a_second_session_of_an_attempt_is_a_case_and_settles_nothing(
+    till: Till, reservation: UUID
+) -> None:
+    payment_id, session_id = till.opened(reservation)
+    stray = till.stripe.create_session(till.stripe.sessions[session_id].order, key="another key")
+    till.stripe.pay(stray.id)
+    event = webhook.Event(
+        id="evt_stray",
+        type="checkout.session.completed",
+        is_live=False,
+        object_id=stray.id,
+        payment_id=payment_id,
+        refund_id=None,
+        payment_intent_id=f"pi_{stray.id}",
+    )
+    with till.database.transaction() as session:
+        assert webhook.take_in(session, event, now=till.clock.now()) == "parked"
+    look_until_asked(till)
+    assert [(case.kind, case.subject) for case in all_cases(till)] == [("unknown_object", f"pi_{stray.id}")]
+    till.expire()
+    assert till.state(payment_id) == PaymentState.EXPIRED
+    assert till.notes.settled == []
+
+
 def test_a_message_about_nothing_is_closed_without_a_person(till: Till) -> None:
     take_in(till, "payment_intent.succeeded", "pi_gone", "pi_gone")
     take_in(till, "checkout.session.completed", "cs_gone")
