@@ -7,7 +7,7 @@ import pytest
 import sqlalchemy as sa
 
 from core.ids import new_id
-from payments import ledger, movements, settlement
+from payments import disputes, ledger, movements, settlement
 from payments.book_models import SettlementRun, StripeMovement, StripePayout
 from payments.case_models import Case
 from payments.cases import CaseKind
@@ -18,7 +18,7 @@ from payments.models import LedgerEntry, Refund
 from payments.remote import RefundStatus, RemoteMovement, RemotePayout
 from payments.settlement import Settled, settle
 from tests.integration.payments.conftest import TOWN, Till
-from tests.integration.payments.stripe_books import fee_yen
+from tests.integration.payments.stripe_books import DISPUTE_FEE_YEN, fee_yen
 from tests.servers.books import take_triggers_off
 
 
@@ -421,3 +421,40 @@ def test_a_difference_is_told_with_subject_yen_and_age() -> None:
 def _hint(till: Till, refund_id: UUID) -> None:
     with till.database.transaction() as session:
         session.execute(sa.update(Refund).where(Refund.id == refund_id).values(next_due_at=till.clock.now()))
+
+
+def _find_disputes(till: Till) -> None:
+    disputes.find_disputes(till.database, till.stripe, till.clock, lambda: TOWN)
+
+
+def test_a_dispute_meets_its_movements_taken_and_given_back(till: Till, reservation: UUID) -> None:
+    payment_id = till.paid(reservation)
+    opened = till.stripe.books.open_dispute(str(till.payment(payment_id).stripe_payment_intent_id), 1500)
+    assert [one.yen for one in run(till).found.under_way] == [1500], "nobody has read the dispute yet"
+    _find_disputes(till)
+    at_rest(till)
+    assert till.balances()["disputed"] == 1500
+    assert till.balances()["stripe_fees"] == fee_yen(1500) + DISPUTE_FEE_YEN
+    till.clock.advance(days=20)
+    till.stripe.books.close_dispute(opened.id, is_won=True)
+    _find_disputes(till)
+    at_rest(till)
+    assert "disputed" not in till.balances()
+
+
+def test_a_lost_dispute_stays_met(till: Till, reservation: UUID) -> None:
+    payment_id = till.paid(reservation)
+    opened = till.stripe.books.open_dispute(str(till.payment(payment_id).stripe_payment_intent_id), 1500)
+    _find_disputes(till)
+    till.stripe.books.close_dispute(opened.id, is_won=False)
+    _find_disputes(till)
+    at_rest(till)
+    assert till.balances()["dispute_losses"] == 1500
+
+
+def test_a_dispute_of_money_that_we_do_not_know_is_met_by_its_own_set(till: Till, reservation: UUID) -> None:
+    till.paid(reservation)
+    till.stripe.books.open_dispute("pi_of_somebody_else", 900)
+    _find_disputes(till)
+    at_rest(till)
+    assert till.balances()["disputed"] == 900
