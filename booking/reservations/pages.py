@@ -162,6 +162,7 @@ def _detail(reservation_id: UUID, error: KaihoError | None) -> ResponseReturnVal
         review = reviews.of_reservation(here.session, line.id)
         is_ahead = line.state is State.CONFIRMED and here.now < line.window.starts_at
         alert = cancelling.alert_over(here.session, line) if is_ahead else None
+        quote = cancelling.quote_here(here.session, line, now=here.now) if alert else None
         awaited = payment_queries.awaited_of(here.session, reference=line.id)
         ways = ways_of(here.session, line, now=here.now) if line.is_payable(here.now) else checkout.CARD_ONLY
         doors = standing.standings_by_access_point(here.session, holder=line.id, now=here.now)
@@ -172,6 +173,7 @@ def _detail(reservation_id: UUID, error: KaihoError | None) -> ResponseReturnVal
         refunds=money_back,
         review=review,
         alert=alert,
+        quote=quote,
         alert_words=alerts.WORDS,
         stages=stages_of(line.policy, line.amount_yen, line.window.starts_at),
         awaited=awaited,
