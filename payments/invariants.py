@@ -77,7 +77,7 @@ def closed_months_stay(session: Session, municipality_id: int, _now: datetime) -
 def captures_are_booked(session: Session, municipality_id: int, _now: datetime) -> Checked:
     """S6: what came in with a payment is in the books, where its kind of money goes."""
     where_it_goes = sa.case(
-        {Method.CASH: Account.CASH, Method.SLIP: Account.BANK, Method.INVOICE: Account.BANK},
+        {Method.CASH: Account.CASH, Method.SLIP: Account.BANK, Method.TRANSFER: Account.BANK},
         value=Payment.method,
         else_=Account.STRIPE_BALANCE,
     )

@@ -38,8 +38,8 @@ class About:
     reveal_from: datetime
     """From when on the door code can be seen."""
     free_cancel_until: datetime | None
-    is_postpaid: bool = False
-    """後納: on the monthly invoice; no money goes back, the invoice is less by it."""
+    pays_by: Method = Method.STRIPE
+    """How it is or was paid, and so how money goes back."""
 
 
 def offices_of(session: Session, municipality_ids: Collection[int]) -> dict[int, Office]:
@@ -96,7 +96,7 @@ def about_reservations(session: Session, reservation_ids: Collection[UUID]) -> d
                 reservation.state_changed_at, reservation.starts_at - timedelta(seconds=reveal_s)
             ),
             free_cancel_until=_free_until(reservation),
-            is_postpaid=reservation.pays_by == Method.INVOICE,
+            pays_by=Method(reservation.pays_by),
         )
     return found
 

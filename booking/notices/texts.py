@@ -8,7 +8,9 @@ from typing import Any
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from booking.notices.about import About, Office
+from booking.reservations.words import goes_back
 from core.clock import TOKYO, civil_day
+from payments.states import Method
 
 _WEEKDAYS = "月火水木金土日"
 
@@ -89,7 +91,9 @@ def _words(about: About) -> dict[str, Any]:
         "permit_number": about.permit_number,
         "reveal_from": about.reveal_from,
         "free_cancel_until": about.free_cancel_until,
-        "is_postpaid": about.is_postpaid,
+        "pays_by": about.pays_by,
+        "is_postpaid": about.pays_by is Method.INVOICE,
+        "goes_back": goes_back(about.pays_by),
     }
 
 

@@ -9,6 +9,7 @@ from jinja2 import UndefinedError
 from booking.notices.about import About, Office
 from booking.notices.mail import TEMPLATES
 from booking.notices.texts import Letter, window_in_words, write
+from payments.states import Method
 
 OFFICE = Office("米子市", "スポーツ振興課 0859-00-0000")
 ID = "019aa000-0000-7000-8000-000000000001"
@@ -70,6 +71,19 @@ def letter(template: str, *, facts: About | None = None, **changed: object) -> L
         params["reservation_id"] = ID
         facts = facts or about()
     return write(template, params=params, about=facts, office=OFFICE, base_url="https://kaiho.example.jp")
+
+
+@pytest.mark.parametrize(
+    ("pays_by", "words"),
+    [
+        (Method.STRIPE, "お支払いのカードなどへお返しします"),
+        (Method.CASH, "窓口で現金でお返しします。窓口へお越しください"),
+        (Method.SLIP, "振込または窓口でお返しします"),
+        (Method.INVOICE, "1,320円を、後納の請求から差し引きます"),
+    ],
+)
+def test_who_cancels_reads_how_the_money_goes_back(pays_by: Method, words: str) -> None:
+    assert words in letter("cancelled", facts=about(pays_by=pays_by)).body
 
 
 @pytest.mark.parametrize("template", sorted(TEMPLATES))
