@@ -9,6 +9,7 @@ from core.clock import SystemClock
 from payments.remote import RefundStatus
 from payments.stripe_port import StripePort
 from tests.contract.payments.account import Account
+from tests.contract.stripe.merchant import client_for
 from tests.integration.payments.stripe_double import StripeDouble
 from tests.servers.processes import Processes
 from tests.servers.stripe_sandbox import StripeSandbox, start_stripe_sandbox
@@ -80,6 +81,18 @@ def sandbox_account(shared_sandbox: StripeSandbox) -> Iterator[Account]:
             if status != RefundStatus.SUCCEEDED:
                 ask("/faults", {"kind": f"refund_{status}"})
 
+        def pay_out() -> None:
+            # Other tests on this account lost disputes: there must be something to pay out.
+            client_for(shared_sandbox.secret_key, shared_sandbox.url).v1.payment_intents.create(
+                {
+                    "amount": 100_000,
+                    "currency": "jpy",
+                    "payment_method": "pm_card_bypassPending",
+                    "confirm": True,
+                }
+            )
+            ask("/payouts", {})
+
         yield Account(
             api=port,
             pay=submit,
@@ -91,7 +104,7 @@ def sandbox_account(shared_sandbox: StripeSandbox) -> Iterator[Account]:
             close_dispute=lambda dispute, is_won: ask(
                 "/disputes/decide", {"dispute": dispute, "outcome": "won" if is_won else "lost"}
             ),
-            pay_out=lambda: ask("/payouts", {}),
+            pay_out=pay_out,
             fail_payout=lambda payout: ask("/payouts/fail", {"payout": payout}),
         )
 

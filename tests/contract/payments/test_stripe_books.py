@@ -126,6 +126,44 @@ def test_a_decided_dispute_brings_the_money_back_or_not(account: Account, *, is_
     assert amounts == ([1200, -1200, 1200] if is_won else [1200, -1200])
 
 
+@pytest.mark.parametrize("is_won", [None, True, False])
+def test_what_a_bank_took_back_is_not_refunded_until_it_is_won(
+    account: Account, *, is_won: bool | None
+) -> None:
+    order, intent = paid(account)
+    account.open_dispute(intent)
+    if is_won is not None:
+        disputes = account.api.list_disputes(created_after=the_time() - SINCE)
+        (made,) = [one for one in disputes if one.payment_intent_id == intent]
+        account.close_dispute(made.id, is_won)
+    if is_won:
+        assert account.api.create_refund(refund_order(order, intent), key=a_key()).amount == 500
+        return
+    with pytest.raises(StripeRejected) as refused:
+        account.api.create_refund(refund_order(order, intent), key=a_key())
+    assert refused.value.stripe_code == "charge_disputed"
+
+
+def test_what_is_back_already_is_refused_by_stripes_own_word(account: Account) -> None:
+    order, intent = paid(account)
+    account.api.create_refund(refund_order(order, intent, 1200), key=a_key())
+    with pytest.raises(StripeRejected) as refused:
+        account.api.create_refund(refund_order(order, intent, 1), key=a_key())
+    assert refused.value.stripe_code == "charge_already_refunded"
+
+
+def test_money_from_a_till_moves_under_a_name_of_its_own(account: Account) -> None:
+    order = a_konbini_order()
+    made = account.api.create_session(order, key=a_key())
+    account.order_voucher(made.id)
+    account.end_voucher(made.id, True)
+    intent = account.api.read_session(made.id).payment_intent_id
+    assert intent is not None
+    account.api.create_refund(refund_order(order, intent, 500), key=a_key())
+    moved = [(one.type, one.amount) for one in _moved(account, intent)]
+    assert moved == [("payment", 1200), ("payment_refund", -500)]
+
+
 def test_a_payout_carries_what_was_available_to_the_yen(account: Account) -> None:
     _, intent = paid(account)
     account.pay_out()

@@ -68,6 +68,11 @@ class StripeBooks:
         withdrawn = 0 if is_won else kept.withdrawn
         self.disputes[dispute_id] = replace(kept, state="won" if is_won else "lost", withdrawn=withdrawn)
 
+    def is_charged_back(self, intent_id: str) -> bool:
+        """Whether a bank has taken a payment and not given it back."""
+        taken = (one for one in self.disputes.values() if one.payment_intent_id == intent_id)
+        return any(one.withdrawn > 0 for one in taken)
+
     def pay_out(self) -> RemotePayout:
         """All that is on the balance goes to the bank."""
         now, total = self.now(), self.balance()

@@ -37,6 +37,7 @@ class _Session:
     created_at: datetime
     expires_at: datetime
     order: SessionOrder
+    is_by_voucher: bool = False
 
 
 @dataclass(slots=True)
@@ -65,6 +66,8 @@ class StripeDouble:
     after: dict[str, list[Callable[[], object]]] = field(default_factory=lambda: defaultdict(list))
     calls: Counter[str] = field(default_factory=Counter)
     refund_outcomes: list[RefundStatus] = field(default_factory=list)
+    refuses_disputed: bool = True
+    """Whether a refund of what a bank has taken back is refused, as Stripe does: switched off by controls."""
     books: StripeBooks = field(init=False)
 
     def __post_init__(self) -> None:
@@ -117,17 +120,21 @@ class StripeDouble:
     def create_refund(self, order: RefundOrder, *, key: str) -> RemoteRefund:
         def make() -> RemoteRefund:
             paid = next(
-                kept.remote
+                kept
                 for kept in self.sessions.values()
                 if kept.remote.payment_intent_id == order.payment_intent_id
             )
-            if self.refunded(order.payment_intent_id) + order.amount > paid.amount:
-                raise _rejected("charge_already_refunded")
+            if self.refuses_disputed and self.books.is_charged_back(order.payment_intent_id):
+                raise _rejected("charge_disputed")
+            left = paid.remote.amount - self.refunded(order.payment_intent_id)
+            if order.amount > left:
+                raise _rejected("charge_already_refunded" if left == 0 else None)
             status = self.refund_outcomes.pop(0) if self.refund_outcomes else RefundStatus.SUCCEEDED
             reason = "lost_or_stolen_card" if status == RefundStatus.FAILED else None
             remote = RemoteRefund(f"re_{len(self.refunds) + 1}", status, order.amount, reason)
             self.refunds[remote.id] = _Refund(remote, order.refund_id, order.payment_intent_id)
-            self.books.move("refund", -order.amount, remote.id, order.payment_intent_id)
+            type_ = "payment_refund" if paid.is_by_voucher else "refund"
+            self.books.move(type_, -order.amount, remote.id, order.payment_intent_id)
             if status == RefundStatus.FAILED:
                 self.books.move("refund_failure", order.amount, remote.id, order.payment_intent_id)
             return remote
@@ -207,13 +214,14 @@ class StripeDouble:
             payment_intent_id=f"pi_{session_id}",
             url=None,
         )
-        self._charged(kept.remote)
+        self._charged(kept)
 
     def order_voucher(self, session_id: str, *, days: int | None = None) -> None:
         """The payer takes a konbini voucher, as long as the order said (three days unless it did)."""
         kept = self.sessions[session_id]
         if kept.remote.status != SessionStatus.OPEN or "konbini" not in kept.order.methods:
             raise AssertionError(f"{session_id} takes no voucher: {kept.remote.status}")
+        kept.is_by_voucher = True
         waits = timedelta(days=days or kept.order.funds_within_days or 3)
         kept.remote = replace(
             kept.remote,
@@ -227,7 +235,7 @@ class StripeDouble:
     def pay_voucher(self, session_id: str) -> None:
         """Somebody pays at a till."""
         self._end_voucher(session_id, SessionStatus.PAID)
-        self._charged(self.sessions[session_id].remote)
+        self._charged(self.sessions[session_id])
 
     def lapse_voucher(self, session_id: str) -> None:
         """Nobody paid in time."""
@@ -258,9 +266,10 @@ class StripeDouble:
         """Sessions that somebody could pay at this instant."""
         return [name for name, kept in self.sessions.items() if kept.remote.status == SessionStatus.OPEN]
 
-    def _charged(self, paid: RemoteSession) -> None:
+    def _charged(self, kept: _Session) -> None:
+        paid, type_ = kept.remote, "payment" if kept.is_by_voucher else "charge"
         intent = str(paid.payment_intent_id)
-        self.books.move("charge", paid.amount, f"ch_{paid.id}", intent, fee_yen(paid.amount))
+        self.books.move(type_, paid.amount, f"ch_{paid.id}", intent, fee_yen(paid.amount))
 
     def _end_voucher(self, session_id: str, status: SessionStatus) -> None:
         kept = self.sessions[session_id]
