@@ -10,6 +10,15 @@ from payments import invoices, refunds
 from payments.cases import About, CaseKind, open_case
 
 
+def invoice_refunded(
+    session: Session, *, invoice_id: UUID, refund_id: UUID, refund_yen: int, now: datetime
+) -> None:
+    """Money that an invoice did not want has gone back; nothing where there is no such invoice."""
+    invoice = invoices.locked(session, invoice_id)
+    if invoice is not None:
+        letters.invoice_refunded(session, invoice, refund_id=refund_id, refund_yen=refund_yen, now=now)
+
+
 def invoice_settled(
     session: Session, *, invoice_id: UUID, payment_id: UUID, amount_yen: int, now: datetime
 ) -> bool:

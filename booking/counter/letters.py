@@ -27,6 +27,25 @@ def invoice_paid(session: Session, invoice: Invoice, *, now: datetime) -> None:
     _about_invoice(session, invoice, "invoice_paid", now=now)
 
 
+def invoice_refunded(
+    session: Session, invoice: Invoice, *, refund_id: UUID, refund_yen: int, now: datetime
+) -> None:
+    """Money that came for it although it was paid has gone back."""
+    to = _representative(session, invoice.payer)
+    if to is None:
+        return
+    mail_address, group_name = to
+    mail.owe_mail(
+        session,
+        municipality_id=invoice.municipality_id,
+        to=mail_address,
+        template="invoice_refunded",
+        params={"group": group_name, "month": _month(invoice), "refund_yen": refund_yen},
+        key=f"invoice_refunded:{refund_id}",
+        now=now,
+    )
+
+
 def payment_request(
     session: Session, *, municipality_id: int, group_id: UUID, count: int, amount_yen: int, now: datetime
 ) -> str | None:
@@ -54,7 +73,7 @@ def _about_invoice(session: Session, invoice: Invoice, template: str, *, now: da
     mail_address, group_name = to
     params: dict[str, object] = {
         "group": group_name,
-        "month": f"{invoice.month.year}年{invoice.month.month}月分",
+        "month": _month(invoice),
         "amount_yen": invoice.amount_yen,
     }
     if template != "invoice_paid":
@@ -68,6 +87,10 @@ def _about_invoice(session: Session, invoice: Invoice, template: str, *, now: da
         key=f"{template}:{invoice.id}",
         now=now,
     )
+
+
+def _month(invoice: Invoice) -> str:
+    return f"{invoice.month.year}年{invoice.month.month}月分"
 
 
 def _representative(session: Session, group_id: UUID) -> tuple[str, str] | None:

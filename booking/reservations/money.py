@@ -5,7 +5,7 @@ from uuid import UUID
 
 from sqlalchemy.orm import Session
 
-from booking.counter.invoice_money import invoice_settled
+from booking.counter.invoice_money import invoice_refunded, invoice_settled
 from booking.notices import mail
 from booking.places.catalogue import catalogue
 from booking.reservations import claims
@@ -102,6 +102,8 @@ def refund_changed(
     reservation = locked(session, reference)
     if reservation is not None:
         mail.tell(session, reservation, "refunded", refund_yen=amount_yen, cause=str(refund_id), now=now)
+    else:
+        invoice_refunded(session, invoice_id=reference, refund_id=refund_id, refund_yen=amount_yen, now=now)
 
 
 def end_hold(session: Session, reservation: Reservation, *, now: datetime) -> bool:

@@ -11,15 +11,17 @@ from sqlalchemy.exc import IntegrityError
 from booking.app.wiring import PAYMENT_CALLBACKS
 from booking.counter import desk, monthly
 from booking.notices.mail import KIND
+from booking.papers.models import Paper
 from booking.reservations.approve import approve
 from booking.reservations.cancel import cancel
 from booking.reservations.models import State
 from booking.reservations.refusals import NotPayable, PostpaidNotAllowed, ZeroFeeLimit
+from booking.seed.issuer import plant_issuer
 from core.database import Database, retrying
 from core.errors import ContractBroken
 from core.ids import new_id
 from core.owed import Owed
-from payments import invoices
+from payments import invoices, paying_out
 from payments.case_models import Case
 from payments.cases import CaseKind
 from payments.invoice_models import Charge, Invoice
@@ -411,3 +413,47 @@ def test_what_payers_owe_is_what_the_books_say(office: Counter) -> None:
     with office.database.reading() as session:
         unpaid = session.scalars(sa.select(sa.func.sum(Invoice.amount_yen)).where(Invoice.state == "issued"))
         assert unpaid.one() == office.books()[Account.RECEIVABLES]
+
+
+def test_money_that_an_invoice_did_not_want_goes_back_with_a_mail(office: Counter) -> None:
+    office.postpaid()
+    at(office, FIRST_OF_DECEMBER)
+    run(office)
+    (invoice,) = all_invoices(office)
+    slip_id = new_id(office.now)
+    with office.database.transaction() as session:
+        desk.issue_slip_for_invoice(
+            session, actor=office.staff, invoice_id=invoice.id, payment_id=slip_id, now=office.now
+        )
+    take(office, invoice, Method.CASH)
+    office.book_slip(slip_id)
+    (refund,) = office.refunds()
+    with office.database.transaction() as session:
+        paying_out.pay_out(
+            session,
+            municipality_id=office.site.town.municipality_id,
+            refund_id=refund.id,
+            how=Method.TRANSFER,
+            actor=office.staff.account_id,
+            alone_up_to_yen=600,
+            callbacks=PAYMENT_CALLBACKS,
+            now=office.now,
+        )
+    assert office.books() == {"cash": 600, "usage_fees": -600}
+    assert templates(office).count("invoice_refunded") == 1
+
+
+def test_an_invoice_has_its_paper_from_the_start(office: Counter) -> None:
+    with office.database.transaction() as session:
+        plant_issuer(session, office.site.town.municipality_id)
+    office.postpaid()
+    at(office, FIRST_OF_DECEMBER)
+    run(office)
+    (invoice,) = all_invoices(office)
+    with office.database.reading() as session:
+        (paper,) = session.scalars(sa.select(Paper).where(Paper.kind == "invoice")).all()
+    assert (paper.subject, paper.number, paper.content["amount_yen"]) == (f"invoice:{invoice.id}", 1, 600)
+    page = f"/my/bills/invoices/{invoice.id}"
+    browser = office.site.resident()
+    answer = send(browser, page, "/papers", kind="invoice", subject=f"invoice:{invoice.id}")
+    assert answer.location.endswith(f"/papers/{paper.id}")
