@@ -65,7 +65,7 @@ def plant_town(session: Session, *, now: datetime) -> int:
 
 
 def _found(session: Session) -> int:
-    town = Municipality(code=CODE, name=NAME, office_contact=SAMPLE_CONTACT)
+    town = Municipality(code=CODE, name=NAME, office_contact=SAMPLE_CONTACT, delayed_methods=["konbini"])
     session.add(town)
     session.flush()
     session.add(PermitCounter(municipality_id=town.id, last_number=0))
