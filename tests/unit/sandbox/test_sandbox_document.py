@@ -6,6 +6,7 @@ from dataclasses import fields
 from payments.sandbox import faults
 from payments.sandbox.account import AccountSettings
 from payments.sandbox.cards import CARDS
+from payments.sandbox.world import ENDPOINT_EVENTS
 from tests.servers.processes import ROOT
 from tests.unit.sandbox.account import Account
 
@@ -31,6 +32,12 @@ def test_every_fault_and_setting_is_in_the_document() -> None:
     assert set(faults.KINDS) <= listed
     settings = {field.name for field in fields(AccountSettings)}
     assert settings <= set(re.findall(r"`([a-z_]+)`", _table("Control")))
+
+
+def test_the_endpoint_of_the_real_account_gets_what_the_sandbox_sends() -> None:
+    operations = (ROOT / "docs" / "operations.md").read_text(encoding="utf-8")
+    section = operations.partition("## Stripe's side\n")[2].partition("\n## ")[0]
+    assert set(re.findall(r"`([a-z_]+\.[a-z_.]+)`", section)) == ENDPOINT_EVENTS
 
 
 def test_every_card_in_the_document_is_a_test_card() -> None:
