@@ -193,12 +193,14 @@ def _cancel_screen(reservation_id: UUID, error: Refused | None) -> ResponseRetur
     with reading() as here:
         line = own(here, reservation_id)
         quote = cancelling.quote_here(here.session, line, now=here.now)
+        awaited = payment_queries.awaited_of(here.session, reference=line.id)
     if error is None and not _can_cancel(line, here.now):
         return redirect(f"/reservations/{reservation_id}", code=303)
     page = render_template(
         "reservations/cancel.html",
         line=line,
         quote=quote,
+        awaited=awaited,
         stages=stages_of(line.policy, line.amount_yen, line.window.starts_at),
         unused_percent=unused_percent_of(line.policy) if line.offering.access_points else 0,
         can_cancel=_can_cancel(line, here.now),

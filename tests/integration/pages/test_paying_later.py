@@ -168,6 +168,7 @@ def test_given_up_while_the_money_is_on_its_way_the_courts_are_free_and_it_goes_
     page, session_id = with_voucher(site)
     browser = site.resident()
     browser.get(f"{page}/return")
+    assert "コンビニではもう支払わないでください。" in browser.get(f"{page}/cancel").text
     assert send(browser, f"{page}/cancel", f"{page}/cancel").status_code == 303
     assert state_of(site, page) == State.CANCELLED
     assert site.town.claims() == set()
