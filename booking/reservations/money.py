@@ -54,6 +54,11 @@ def payment_settled(
         and _seat_again(session, reservation, now=now)
     ):
         confirm(session, reservation, now=now)
+        surplus = amount_yen - reservation.amount_yen
+        if surplus:
+            # Asked before a relief was granted, captured after it: the rest belongs to the payer.
+            cause = f"surplus:{payment_id}"
+            refunds.owe(session, reference=reference, amount_yen=surplus, cause=cause, now=now)
     else:
         _give_back(session, reservation, payment_id=payment_id, amount_yen=amount_yen, now=now)
 

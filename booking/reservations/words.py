@@ -69,6 +69,7 @@ _CAUSES: dict[str, str] = {
     "late": "遅れて届いたお支払い",
     "batch": "職員による返金",
     "relief": "減免の決定",
+    "surplus": "減免の決定より前の金額でのお支払い",
 }
 
 

@@ -12,7 +12,10 @@ from booking.reservations.hold import hold
 from booking.reservations.models import Reservation, State
 from booking.reservations.release import release
 from core.ids import new_id
+from payments import attempts
 from payments.ledger import Account, unbalanced_sets
+from payments.models import Payment
+from payments.states import PaymentState
 from tests.integration.booking.town import NOW, Town
 from tests.integration.fees.asking import (
     BASE_ONLY,
@@ -74,6 +77,21 @@ def test_a_hold_that_may_be_paid_at_this_moment_keeps_its_price_until_it_is_paid
     assert work(town) == 1
     assert sold(town, held)[:2] == ("confirmed", 600)
     assert owed(town) == [(600, f"relief:{application}")]
+
+
+def test_money_that_was_asked_before_a_grant_and_comes_after_it_leaves_a_rest_to_give_back(
+    town: Town,
+) -> None:
+    held = town.held(wanted=EVENING)
+    payment = town.start_payment(held)
+    with town.database.transaction() as session:
+        attempts.move(session.get_one(Payment, payment), PaymentState.EXPIRED, now=NOW)
+    granted(town)
+    assert sold(town, held)[:2] == ("held", 600)
+    town.settle(payment, held)
+    assert sold(town, held)[:2] == ("confirmed", 600)
+    assert owed(town) == [(600, f"surplus:{payment}")]
+    assert work(town) == 0
 
 
 def test_what_is_paid_gets_the_difference_back_once(town: Town) -> None:
