@@ -6,13 +6,14 @@ The right to come in is not touched: what a payer's bank decides weeks later ope
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import Any
 from uuid import UUID
 
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
 from core.clock import Clock
-from core.database import Database, retrying
+from core.database import Database, insert_into, retrying
 from core.ids import new_id
 from payments import ledger
 from payments.case_models import Dispute
@@ -73,19 +74,16 @@ def write(session: Session, remote: RemoteDispute, *, municipality_id: int, now:
     `municipality_id`: whose it is where no payment of ours tells.
     """
     payment = _payment_or_none(session, remote.payment_intent_id)
-    dispute = session.scalar(
+    # Listing and message may both be the first to see it: one makes the row, the other waits for it here.
+    statement = insert_into(session, Dispute).values(_made(remote, payment, municipality_id, now))
+    is_new = session.scalar(statement.on_conflict_do_nothing().returning(Dispute.id)) is not None
+    dispute = session.scalars(
         sa.select(Dispute)
         .where(Dispute.stripe_dispute_id == remote.id)
         .with_for_update()
         .execution_options(populate_existing=True)
-    )
-    if dispute is None:
-        dispute = _made(remote, payment, municipality_id, now)
-        session.add(dispute)
-        session.flush()
-        before = ""
-    else:
-        before = dispute.state
+    ).one()
+    before = "" if is_new else dispute.state
     _book(session, dispute, state=remote.state, withdrawn=_withdrawn_yen(remote), now=now)
     dispute.amount, dispute.evidence_due_at = remote.amount, remote.evidence_due_at
     dispute.attempts, dispute.last_error = 0, None
@@ -130,22 +128,25 @@ def _keep(
     retrying(once)
 
 
-def _made(remote: RemoteDispute, payment: Payment | None, municipality_id: int, now: datetime) -> Dispute:
-    return Dispute(
-        id=new_id(now),
-        municipality_id=payment.municipality_id if payment is not None else municipality_id,
-        stripe_dispute_id=remote.id,
-        payment_id=payment.id if payment is not None else None,
-        amount=remote.amount,
-        currency=remote.currency,
-        reason=remote.reason[:64],
-        state=remote.state,
-        evidence_due_at=remote.evidence_due_at,
-        opened_at=remote.created_at,
-        state_changed_at=now,
-        withdrawn_yen=0,
-        next_due_at=now,
-    )
+def _made(
+    remote: RemoteDispute, payment: Payment | None, municipality_id: int, now: datetime
+) -> dict[str, Any]:
+    return {
+        "id": new_id(now),
+        "municipality_id": payment.municipality_id if payment is not None else municipality_id,
+        "stripe_dispute_id": remote.id,
+        "payment_id": payment.id if payment is not None else None,
+        "amount": remote.amount,
+        "currency": remote.currency,
+        "reason": remote.reason[:64],
+        "state": remote.state,
+        "evidence_due_at": remote.evidence_due_at,
+        "opened_at": remote.created_at,
+        "state_changed_at": now,
+        "withdrawn_yen": 0,
+        "next_due_at": now,
+        "attempts": 0,
+    }
 
 
 def _payment_or_none(session: Session, intent_id: str | None) -> Payment | None:
@@ -273,6 +274,15 @@ def _answer_refunds(session: Session, dispute: Dispute, *, now: datetime) -> Non
             refund_id=refund.id,
             now=now,
         )
+        for kind in (CaseKind.REFUND_FAILED, CaseKind.REFUND_SLOW, CaseKind.BALANCE_SHORT):
+            settle_case(
+                session,
+                municipality_id=refund.municipality_id,
+                kind=kind,
+                subject=str(refund.id),
+                note=f"answered by {dispute.stripe_dispute_id}",
+                now=now,
+            )
 
 
 def _refunded(session: Session, payment: Payment | None) -> int:
