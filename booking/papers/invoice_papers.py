@@ -1,5 +1,6 @@
 """請求書: a month's use to be paid later, with the tax in it."""
 
+from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 from uuid import UUID
@@ -15,7 +16,7 @@ from booking.papers.tax import rate_sums
 from booking.people.models import Group
 from core.clock import civil_day
 from core.errors import NotThere
-from payments.invoice_models import Invoice
+from payments.invoice_models import Charge, Invoice
 
 
 def invoice_paper(session: Session, invoice_id: UUID, *, municipality_id: int, now: datetime) -> Draft:
@@ -49,15 +50,16 @@ def invoice_paper(session: Session, invoice_id: UUID, *, municipality_id: int, n
         "billed_on": long_day(invoice.issued_at),
         "due_on": long_day(invoice.due_on),
         "amount_yen": invoice.amount_yen,
-        "lines": [
-            {
-                "on": f"{charge.used_on.month}月{charge.used_on.day}日",
-                "label": charge.label,
-                "amount_yen": charge.amount_yen,
-                "percents": sorted(rates),
-            }
-            for charge, rates in billed
-        ],
+        "lines": [_line(charge, rates) for charge, rates in billed],
         "rates": [rate.as_json() for rate in rate_sums(rates for _, rates in billed)],
     }
     return Draft(invoice.payer, group_name, content)
+
+
+def _line(charge: Charge, rates: Mapping[int, int]) -> dict[str, Any]:
+    return {
+        "on": f"{charge.used_on.month}月{charge.used_on.day}日",
+        "label": charge.label,
+        "amount_yen": charge.amount_yen,
+        "percents": sorted(rates),
+    }

@@ -56,12 +56,10 @@ def issue(session: Session, *, municipality_id: int, kind: Kind, subject: str, n
         return issued
     draft = draft_of(session, municipality_id=municipality_id, kind=kind, subject=subject, now=now)
     year = fiscal_year(civil_day(now))
-    if draft.number is not None:
+    counter = _locked_counter(session, municipality_id, kind, year) if draft.number is None else None
+    if counter is None:
         # The number is the reservation's: its row is what two at once wait for.
         locked(session, id_in(kind, subject))
-        counter = None
-    else:
-        counter = _locked_counter(session, municipality_id, kind, year)
     issued = paper_or_none(session, municipality_id=municipality_id, kind=kind, subject=subject)
     if issued is not None:
         return issued

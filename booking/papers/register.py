@@ -87,20 +87,7 @@ def papers(
         statement = statement.where(*_numbered(sought))
     rows = session.execute(statement).all()
     voids = voids_of(session, [row[0] for row in rows])
-    return [
-        RegisterLine(
-            paper_id=paper.id,
-            kind=Kind(paper.kind),
-            number=number_words(Kind(paper.kind), paper.fiscal_year, paper.number),
-            group_name=group_name,
-            addressee=paper.addressee,
-            issued_at=paper.issued_at,
-            amount_yen=paper.content.get("amount_yen"),
-            prints=prints,
-            voided_at=voids.get(paper.id),
-        )
-        for paper, group_name, prints in rows
-    ]
+    return [_line(paper, group_name, prints, voids.get(paper.id)) for paper, group_name, prints in rows]
 
 
 def series(session: Session, *, municipality_id: int) -> list[Series]:
@@ -140,6 +127,21 @@ def prints(session: Session, paper_id: UUID) -> Sequence[PrintLine]:
         .order_by(PaperPrint.number)
     )
     return [PrintLine(number, at, name) for number, at, name in rows]
+
+
+def _line(paper: Paper, group_name: str, prints: int, voided_at: datetime | None) -> RegisterLine:
+    kind = Kind(paper.kind)
+    return RegisterLine(
+        paper_id=paper.id,
+        kind=kind,
+        number=number_words(kind, paper.fiscal_year, paper.number),
+        group_name=group_name,
+        addressee=paper.addressee,
+        issued_at=paper.issued_at,
+        amount_yen=paper.content.get("amount_yen"),
+        prints=prints,
+        voided_at=voided_at,
+    )
 
 
 def _missing(session: Session, numbers: sa.Select[Any], last: int) -> tuple[int, ...]:

@@ -67,27 +67,21 @@ def statement(session: Session, group_id: UUID, month: date, *, municipality_id:
         "month": f"{month.year}年{month.month}月",
         "reservations": [_reservation(one) for one in used],
         "payments": [
-            {
-                "on": short_day(paid_day(payment)),
-                "how": way_of(payment),
-                "what": item.label,
-                "amount_yen": item.amount_yen,
-            }
+            _money(paid_day(payment), item.amount_yen, how=way_of(payment), what=item.label)
             for payment, item in paid
         ],
         "refunds": [
-            {
-                "on": short_day(refund.created_at),
-                "cause": refund_cause(refund.cause),
-                "amount_yen": refund.amount_yen,
-            }
-            for refund in back
+            _money(refund.created_at, refund.amount_yen, cause=refund_cause(refund.cause)) for refund in back
         ],
         "used_yen": sum(one.amount_yen for one in used if one.state not in TAKEN_BACK),
         "paid_yen": sum(item.amount_yen for _, item in paid),
         "refunded_yen": sum(refund.amount_yen for refund in back),
     }
     return Draft(group_id, name, content)
+
+
+def _money(on: date | datetime, amount_yen: int, **words: str) -> dict[str, Any]:
+    return {"on": short_day(on), **words, "amount_yen": amount_yen}
 
 
 def _reservation(one: Sold) -> dict[str, Any]:

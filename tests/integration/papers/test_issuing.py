@@ -137,25 +137,28 @@ def pay_together(site: Site) -> UUID:
     with site.town.database.transaction() as session:
         for reservation_id, _ in parts[1:]:
             session.get_one(Reservation, reservation_id).group_id = site.town.youth
-        session.add(
-            Payment(
-                id=payment_id,
-                municipality_id=site.town.municipality_id,
-                amount_yen=2400,
-                state="settled",
-                created_at=NOW,
-                state_changed_at=NOW,
-                deadline_at=NOW,
-                return_url="-",
-                cancel_url="-",
-                settled_at=NOW,
-                items=[
-                    PaymentItem(reference=reference, position=place, label="-", amount_yen=yen)
-                    for place, (reference, yen) in enumerate(parts)
-                ],
-            )
-        )
+        session.add(settled(site, payment_id, parts))
     return payment_id
+
+
+def settled(site: Site, payment_id: UUID, parts: list[tuple[UUID, int]]) -> Payment:
+    """A settled payment for some references."""
+    return Payment(
+        id=payment_id,
+        municipality_id=site.town.municipality_id,
+        amount_yen=sum(yen for _, yen in parts),
+        state="settled",
+        created_at=NOW,
+        state_changed_at=NOW,
+        deadline_at=NOW,
+        return_url="-",
+        cancel_url="-",
+        settled_at=NOW,
+        items=[
+            PaymentItem(reference=reference, position=place, label="-", amount_yen=yen)
+            for place, (reference, yen) in enumerate(parts)
+        ],
+    )
 
 
 def test_one_payment_for_two_groups_has_a_receipt_for_each(site: Site) -> None:
@@ -360,6 +363,13 @@ def test_an_invoice_bills_a_month_with_one_rounding(site: Site) -> None:
     assert says["amount_yen"] == 1505
     assert says["rates"] == [{"percent": 10, "gross_yen": 1505, "net_yen": 1369, "tax_yen": 136}]
     assert (says["month"], says["due_on"]) == ("2026年10月分", "2026年12月21日(月)")
+    with site.town.database.transaction() as session:
+        payment_id = new_id(NOW)
+        session.add(settled(site, payment_id, [(invoice_id, 1505)]))
+    receipt = issued(site, Kind.RECEIPT, payment_id)
+    assert receipt.group_id == site.town.general
+    assert receipt.content["what_for"] == "2026年10月分 学校体育施設使用料（後納）"
+    assert receipt.content["rates"] == says["rates"]
 
 
 def test_a_refund_of_money_that_came_in_wrong_has_no_notice(small_site: Site) -> None:
