@@ -72,19 +72,15 @@ class Tax:
 def tax_of(lines: Iterable[FeeLine]) -> list[Tax]:
     """The tax in these lines by rate, the highest first: one rounding, down, for each rate.
 
-    Where tax was added, its own line says how much; else it is in the amounts. The nets and taxes sum to the
-    lines. Rates without any yen are left out.
+    The nets and taxes sum to the lines; rates without any yen are left out. Tax that was added comes out as
+    its line says: it was rounded down when it was added, so taking it out of the sum gives the same yen.
     """
     sums: dict[int, int] = {}
-    added: dict[int, int] = {}
     for line in lines:
-        kept = added if line.item == TAX else sums
-        kept[line.tax_percent] = kept.get(line.tax_percent, 0) + line.amount_yen
+        sums[line.tax_percent] = sums.get(line.tax_percent, 0) + line.amount_yen
     found = []
     for percent, total in sorted(sums.items(), reverse=True):
-        if percent in added:
-            found.append(Tax(percent, total, added[percent]))
-        elif total:
+        if total:
             tax = rounded(total * percent, 100 + percent)
             found.append(Tax(percent, total - tax, tax))
     return found

@@ -112,6 +112,7 @@ def test_lines_are_whole_yen_and_sum_to_the_amount(
         assert all(tax.tax_yen >= 0 and tax.net_yen >= 0 for tax in taxes)
         added = sum(line.amount_yen for line in price.lines if line.item == "tax")
         assert price.gross_yen - price.relief_yen + added == price.amount_yen
+        assert price.tax_yen == added or not added
         assert frozen_lines(line.as_json() for line in price.lines) == price.lines
 
 

@@ -91,6 +91,19 @@ def test_heating_and_cooling_go_by_season_where_the_space_has_them(day: date, it
     assert [line.item for line in priced(without, 10, 12, day=day).lines] == ["base"]
 
 
+def test_what_a_space_lacks_hides_nothing_that_comes_after_it() -> None:
+    found = catalogue(bands=ALL_DAY, rates=(replace(COOLING, months=BASE.months), HEATING, BASE, LIGHT))
+    assert [line.item for line in priced(found, 18, 20).lines] == ["base", "lighting"]
+
+
+def test_hours_count_to_the_half_hour() -> None:
+    light = replace(LIGHT, from_minute=17 * 60 + 30, until_minute=18 * 60 + 30, step_minutes=30)
+    bands = every_day((17, 17.5), (17.5, 18), (18, 18.5), (18.5, 19))
+    found = catalogue(bands=bands, rates=(light,))
+    prices = [priced(found, first, first + 0.5).amount_yen for first in (17, 17.5, 18, 18.5)]
+    assert prices == [0, 150, 150, 0]
+
+
 def test_a_season_ends_at_midnight_of_the_day_of_use() -> None:
     found = catalogue(bands=ALL_DAY, rates=(COOLING,), has_hvac=True)
     assert priced(found, 23, 25, day=date(2026, 9, 30)).amount_yen == 1400
@@ -179,6 +192,11 @@ def test_a_factor_is_said_in_times(percent: int, words: str) -> None:
     [line] = priced(found, 18, 20, payer=STRANGER).lines
     assert line.label == f"使用料（市外{words}）"
     assert line.amount_yen == 6 * percent
+
+
+def test_an_item_without_a_factor_costs_strangers_the_same() -> None:
+    found = catalogue(rates=(BASE, LIGHT), factors={("out_of_town", "lighting"): 200})
+    assert shown(priced(found, 18, 20, payer=BOTH)) == [("base", 600), ("lighting", 1200)]
 
 
 def test_factors_begin_on_their_day() -> None:
