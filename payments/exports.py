@@ -69,8 +69,18 @@ def in_cp932(text: str) -> tuple[str, int]:
 
     A variant selector goes without a trace: the character that it varies stays.
     """
+    if text.isascii():
+        return text, 0
     plain = unicodedata.normalize("NFC", text).translate(_SAME_LOOK)
-    plain = "".join(one for one in plain if not _is_variant_selector(one))
+    try:
+        plain.encode("cp932")
+    except UnicodeEncodeError:
+        return _with_getas(plain)
+    return plain, 0
+
+
+def _with_getas(text: str) -> tuple[str, int]:
+    plain = "".join(one for one in text if not _is_variant_selector(one))
     lacking = 0
     signs = []
     for one in plain:

@@ -39,7 +39,13 @@ _EVENTS = {
     "dispute_reopened": "異議申立ての再開",
 }
 
-METHODS = {"stripe": "カード・コンビニ", "cash": "現金", "slip": "納付書", "transfer": "振込", "invoice": "後納"}
+METHODS = {
+    "stripe": "カード・コンビニ",
+    "cash": "現金",
+    "slip": "納付書",
+    "transfer": "振込",
+    "invoice": "後納",
+}
 MOVEMENTS = {
     "charge": "決済",
     "payment": "決済",

@@ -85,50 +85,47 @@ WORDS_OF_KIND = {
 
 
 def rows(database: Database, wanted: Wanted) -> Iterator[Row]:
-    """The rows of a file, in order; each piece reads what has happened by then."""
+    """The rows of a file, in order: those that there are as it is begun."""
     if wanted.kind is Kind.TOTALS:
         yield from _totals(database, wanted)
         return
     read = _READ[wanted.kind]
-    yield from _pieces(database, lambda session, after: read(session, wanted, after))
-
-
-_Piece = Callable[[Session, Any], tuple[list[Row], Any]]
-
-
-def _pieces(database: Database, read: _Piece) -> Iterator[Row]:
-    after: Any = None
-    while True:
+    for keys in _pieces(database, wanted):
+        # Nothing is yielded while a session is open: whoever sends the file may take as long as it likes.
         with database.reading() as session:
-            found, after = read(session, after)
+            found = list(read(session, wanted, keys))
         yield from found
-        if after is None:
-            return
 
 
-def _journal(session: Session, wanted: Wanted, after: int | None) -> tuple[list[Row], int | None]:
-    entries = _entries(session, wanted, after)
-    found: list[Row] = []
-    for entry in entries:
+def _pieces(database: Database, wanted: Wanted) -> list[Sequence[Any]]:
+    """Keys of the rows, some at a time; listed once, since sorting is what takes long."""
+    table, at, where = _LISTED[wanted.kind]
+    statement = sa.select(table.id).where(
+        table.municipality_id == wanted.municipality_id, at >= wanted.begin, at < wanted.end, *where
+    )
+    with database.reading() as session:
+        keys = session.scalars(statement.order_by(at, table.id)).all()
+    return [keys[first : first + PIECE] for first in range(0, len(keys), PIECE)]
+
+
+def _journal(session: Session, _wanted: Wanted, keys: Sequence[int]) -> Iterator[Row]:
+    for entry in _entries(session, keys):
         day, hour = _day_and_hour(entry.at)
         debit, credit = sides(entry.amount_yen)
-        found.append(
-            (
-                day,
-                hour,
-                entry.id,
-                entry.set_key,
-                entry.line,
-                account_word(entry.account),
-                debit,
-                credit,
-                event_word(entry.set_key),
-                _text(entry.reference),
-                _text(entry.payment_id),
-                _text(entry.refund_id),
-            )
+        yield (
+            day,
+            hour,
+            entry.id,
+            entry.set_key,
+            entry.line,
+            account_word(entry.account),
+            debit,
+            credit,
+            event_word(entry.set_key),
+            _text(entry.reference),
+            _text(entry.payment_id),
+            _text(entry.refund_id),
         )
-    return found, entries[-1].id if len(entries) == PIECE else None
 
 
 def sides(amount_yen: int) -> tuple[int | None, int | None]:
@@ -136,40 +133,21 @@ def sides(amount_yen: int) -> tuple[int | None, int | None]:
     return (amount_yen, None) if amount_yen > 0 else (None, -amount_yen)
 
 
-def _entries(session: Session, wanted: Wanted, after: int | None) -> Sequence[LedgerEntry]:
+def _entries(session: Session, keys: Sequence[int]) -> Sequence[LedgerEntry]:
     return session.scalars(
-        sa.select(LedgerEntry)
-        .where(
-            LedgerEntry.municipality_id == wanted.municipality_id,
-            LedgerEntry.at >= wanted.begin,
-            LedgerEntry.at < wanted.end,
-            LedgerEntry.id > (after or 0),
-        )
-        .order_by(LedgerEntry.id)
-        .limit(PIECE)
+        sa.select(LedgerEntry).where(LedgerEntry.id.in_(keys)).order_by(LedgerEntry.at, LedgerEntry.id)
     ).all()
 
 
-def _payments(session: Session, wanted: Wanted, after: UUID | None) -> tuple[list[Row], UUID | None]:
-    statement = (
-        sa.select(Payment)
-        .where(
-            Payment.municipality_id == wanted.municipality_id,
-            Payment.settled_at >= wanted.begin,
-            Payment.settled_at < wanted.end,
-            Payment.state.in_((PaymentState.SETTLED, PaymentState.MISMATCHED)),
-        )
-        .order_by(Payment.id)
-        .limit(PIECE)
-    )
-    if after is not None:
-        statement = statement.where(Payment.id > after)
-    payments = session.scalars(statement).all()
-    places = _Places.read(
-        session, wanted.municipality_id, [item.reference for one in payments for item in one.items]
-    )
-    found = [_payment_row(payment, item, places) for payment in payments for item in payment.items]
-    return found, payments[-1].id if len(payments) == PIECE else None
+def _payments(session: Session, wanted: Wanted, keys: Sequence[UUID]) -> Iterator[Row]:
+    payments = session.scalars(
+        sa.select(Payment).where(Payment.id.in_(keys)).order_by(Payment.settled_at, Payment.id)
+    ).all()
+    references = [item.reference for one in payments for item in one.items]
+    places = _Places.read(session, wanted.municipality_id, references)
+    for payment in payments:
+        for item in payment.items:
+            yield _payment_row(payment, item, places)
 
 
 def _payment_row(payment: Payment, item: PaymentItem, places: "_Places") -> Row:
@@ -196,65 +174,59 @@ def _payment_row(payment: Payment, item: PaymentItem, places: "_Places") -> Row:
     )
 
 
-def _refunds(session: Session, wanted: Wanted, after: UUID | None) -> tuple[list[Row], UUID | None]:
-    statement = (
-        sa.select(Refund)
-        .where(
-            Refund.municipality_id == wanted.municipality_id,
-            Refund.created_at >= wanted.begin,
-            Refund.created_at < wanted.end,
-        )
-        .order_by(Refund.id)
-        .limit(PIECE)
-    )
-    if after is not None:
-        statement = statement.where(Refund.id > after)
-    refunds = session.scalars(statement).all()
+def _refunds(session: Session, wanted: Wanted, keys: Sequence[UUID]) -> Iterator[Row]:
+    refunds = session.scalars(
+        sa.select(Refund).where(Refund.id.in_(keys)).order_by(Refund.created_at, Refund.id)
+    ).all()
     places = _Places.read(session, wanted.municipality_id, [one.reference for one in refunds])
-    found: list[Row] = []
     for one in refunds:
         day, hour = _day_and_hour(one.created_at)
         group, facility, _, used_on = places.of(one.reference)
-        found.append(
-            (
-                day,
-                hour,
-                str(one.id),
-                str(one.payment_id),
-                METHODS.get(one.method, one.method),
-                _STATES[one.state],
-                one.amount_yen,
-                refund_cause(one.cause),
-                civil_day(one.state_changed_at).isoformat(),
-                group,
-                facility,
-                used_on,
-                str(one.reference),
-            )
+        yield (
+            day,
+            hour,
+            str(one.id),
+            str(one.payment_id),
+            METHODS.get(one.method, one.method),
+            _STATES[one.state],
+            one.amount_yen,
+            refund_cause(one.cause),
+            civil_day(one.state_changed_at).isoformat(),
+            group,
+            facility,
+            used_on,
+            str(one.reference),
         )
-    return found, refunds[-1].id if len(refunds) == PIECE else None
 
 
-_READ: dict[Kind, Callable[[Session, Wanted, Any], tuple[list[Row], Any]]] = {
+_READ: dict[Kind, Callable[[Session, Wanted, Sequence[Any]], Iterator[Row]]] = {
     Kind.JOURNAL: _journal,
     Kind.PAYMENTS: _payments,
     Kind.REFUNDS: _refunds,
+}
+_JOURNALED: tuple[Any, Any, tuple[sa.ColumnElement[bool], ...]] = (LedgerEntry, LedgerEntry.at, ())
+_LISTED: dict[Kind, tuple[Any, Any, tuple[sa.ColumnElement[bool], ...]]] = {
+    Kind.JOURNAL: _JOURNALED,
+    Kind.TOTALS: _JOURNALED,
+    Kind.PAYMENTS: (
+        Payment,
+        Payment.settled_at,
+        (Payment.state.in_((PaymentState.SETTLED, PaymentState.MISMATCHED)),),
+    ),
+    Kind.REFUNDS: (Refund, Refund.created_at, ()),
 }
 
 
 def _totals(database: Database, wanted: Wanted) -> Iterator[Row]:
     sums: dict[tuple[str, str, str, str], list[int]] = defaultdict(lambda: [0, 0])
-
-    def read(session: Session, after: int | None) -> tuple[list[Row], int | None]:
-        entries = _entries(session, wanted, after)
-        references = [one.reference for one in entries if one.account in _FEES and one.reference]
-        places = _Places.read(session, wanted.municipality_id, references)
+    for keys in _pieces(database, wanted):
+        with database.reading() as session:
+            entries = _entries(session, keys)
+            references = [one.reference for one in entries if one.account in _FEES and one.reference]
+            places = _Places.read(session, wanted.municipality_id, references)
         for entry in entries:
             for place, amount in _parts(entry, places):
                 sums[place][amount < 0] += abs(amount)
-        return [], entries[-1].id if len(entries) == PIECE else None
-
-    yield from _pieces(database, read)
     first, last = civil_day(wanted.begin), civil_day(wanted.end) - timedelta(days=1)
     span = f"{first:%Y-%m-%d}〜{last:%Y-%m-%d}"
     order = list(Account)
