@@ -1,12 +1,14 @@
 # One command each: see it run, prove it, measure it.
 #   make demo              a town on this machine; ARGS is passed on: make demo ARGS=--tour
 #   make test              the whole gate; ARGS is passed to pytest: make test ARGS='-m unit'
+#   make money-proof       10,000 payments with all faults on, the books against Stripe's to the yen
 #   make bench             the figures, with their method and machine; make bench HISTORIES=500 for a shorter end
-.PHONY: setup demo test bench lint clean
+.PHONY: setup demo test money-proof bench lint clean
 .DEFAULT_GOAL := setup
 
 bin := .venv/bin
 HISTORIES := 20000
+PAYMENTS := 10000
 
 setup:
 	@deploy/setup
@@ -17,6 +19,9 @@ demo: setup
 # Twice as many as there are cores: many tests wait for other processes.
 test: check-tools lint
 	@$(bin)/python -m pytest -n 4 --dist worksteal -q $(ARGS)
+
+money-proof: setup
+	@$(bin)/python -m tests.simulation.money --payments $(PAYMENTS) $(ARGS)
 
 bench: check-tools
 	@$(bin)/python -m tests.bench $(ARGS); met=$$?; \

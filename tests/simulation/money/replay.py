@@ -14,6 +14,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from random import Random
 from typing import Any
 
 import sqlalchemy as sa
@@ -256,3 +257,22 @@ class Walk:
             kept.ours.backup(connection)
         telling.stripe.store.copy_from(kept.theirs)
         telling.clock.set_to(kept.at)
+
+
+def wander(url: str, story: Story, random: Random) -> str:
+    """One way through a story on any database, messages by chance late, twice or never; its end."""
+    telling = Telling(url)
+    try:
+        steps = list(story.steps)
+        while steps or random.random() < 0.85:
+            messages = telling.messages()
+            if steps and (not messages or random.random() < 0.3):
+                steps.pop(0)(telling)
+            elif messages:
+                telling.take(random.choice(messages))
+            if random.random() < 0.7:
+                telling.work()
+        telling.rest()
+        return telling.end()
+    finally:
+        telling.close()
