@@ -1,5 +1,6 @@
 """A decision after the booking: unpaid gets cheaper, paid gets the difference back, nothing gets dearer."""
 
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
@@ -13,9 +14,10 @@ from booking.reservations.models import Reservation, State
 from booking.reservations.release import release
 from core.ids import new_id
 from payments import attempts
+from payments.invoice_models import Charge
 from payments.ledger import Account, unbalanced_sets
 from payments.models import Payment
-from payments.states import PaymentState
+from payments.states import Method, PaymentState
 from tests.integration.booking.town import NOW, Town
 from tests.integration.fees.asking import (
     BASE_ONLY,
@@ -102,6 +104,33 @@ def test_what_is_paid_gets_the_difference_back_once(town: Town) -> None:
     assert work(town) == 0
     assert decide(town, application, HALF) == "granted"
     assert owed(town) == [(600, f"relief:{application}")]
+
+
+def test_what_is_paid_by_invoice_is_credited_on_it(town: Town) -> None:
+    with town.database.transaction() as session:
+        actor = town.actor(town.general, session=session)
+        postpaid = tuple(replace(group, is_postpaid=True) for group in actor.groups)
+        made = hold(
+            session,
+            actor=replace(actor, groups=postpaid),
+            group_id=town.general,
+            offering_id=town.full,
+            window=EVENING,
+            request_key=str(new_id(NOW)),
+            pays_by=Method.INVOICE,
+            now=NOW,
+        )
+        reservation = made.id
+    assert booked(town, Account.RECEIVABLES) == 1200
+    granted(town)
+    assert work(town) == 0
+    assert sold(town, reservation)[:2] == ("confirmed", 600)
+    assert owed(town) == []
+    assert booked(town, Account.RECEIVABLES) == 600
+    assert (booked(town, Account.RELIEF), booked(town, Account.USAGE_FEES)) == (600, -1200)
+    with town.database.reading() as session:
+        charges = session.scalars(sa.select(Charge.amount_yen).order_by(Charge.amount_yen))
+        assert list(charges) == [-600, 1200]
 
 
 def test_two_grants_never_give_back_more_than_was_paid(town: Town) -> None:
