@@ -1,7 +1,5 @@
 """What the counter asks money for: a held reservation or an invoice, as something to pay."""
 
-from datetime import datetime
-
 from sqlalchemy.orm import Session
 
 from booking.places.catalogue import catalogue
@@ -45,9 +43,3 @@ def require_amount(item: Item, amount_yen: int) -> None:
     """
     if amount_yen != item.amount_yen:
         raise AmountChanged(f"{amount_yen} yen for {item.amount_yen}")
-
-
-def until_words(until: datetime) -> str:
-    """An end of a day reads as that day."""
-    local = until.astimezone(TOKYO)
-    return f"{local.year}年{local.month}月{local.day}日 {local:%H:%M}"
