@@ -87,10 +87,15 @@ def test_control_the_fee_is_a_difference_until_it_is_booked(till: Till, reservat
 
 def test_a_refund_meets_its_movement(till: Till, reservation: UUID) -> None:
     till.paid(reservation)
-    till.owe(reservation, 700)
+    [refund_id] = till.owe(reservation, 700)
     till.send()
     at_rest(till)
     assert "refunds_payable" not in till.balances()
+    with till.database.reading() as session:
+        lines = session.scalars(sa.select(LedgerEntry).where(LedgerEntry.refund_id == refund_id)).all()
+        moved = session.scalars(sa.select(StripeMovement).where(StripeMovement.refund_id == refund_id)).one()
+    assert sorted(line.amount_yen for line in lines) == [-700, -700, 700, 700]
+    assert moved.amount == -700
 
 
 def test_a_refund_under_way_at_stripe_is_no_difference_however_long(till: Till, reservation: UUID) -> None:
