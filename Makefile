@@ -2,8 +2,9 @@
 #   make demo              a town on this machine; ARGS is passed on: make demo ARGS=--tour
 #   make test              the whole gate; ARGS is passed to pytest: make test ARGS='-m unit'
 #   make money-proof       10,000 payments with all faults on, the books against Stripe's to the yen
+#   make mutation          mistakes planted in the arithmetic of money: how many the tests find; minutes
 #   make bench             the figures, with their method and machine; make bench HISTORIES=500 for a shorter end
-.PHONY: setup demo test money-proof bench lint clean
+.PHONY: setup demo test money-proof mutation bench lint clean
 .DEFAULT_GOAL := setup
 
 bin := .venv/bin
@@ -26,6 +27,9 @@ money-proof: setup
 bench: check-tools
 	@$(bin)/python -m tests.bench $(ARGS); met=$$?; \
 		$(bin)/python -m tests.bench.histories --histories $(HISTORIES) && exit $$met
+
+mutation: setup
+	@$(bin)/python -m tests.mutation $(ARGS)
 
 .PHONY: check-tools
 check-tools:

@@ -1,0 +1,1 @@
+"""How many planted mistakes in the arithmetic of money the tests find."""
