@@ -81,13 +81,11 @@ class Telling:
         )
         return [json.loads(row[0]) for row in found]
 
-    def take(self, message: Body) -> str:
-        """One message comes in at our endpoint; what became of it."""
+    def take(self, message: Body) -> None:
+        """One message comes in at our endpoint."""
         payload = json.dumps(message, ensure_ascii=False)
         stamp = int(self.clock.now().timestamp())
         assert self.stripe.tell(payload.encode(), signature(payload, WEBHOOK_SECRET, stamp)) == 200
-        with self.database.reading() as session:
-            return session.get_one(WebhookEvent, message["id"]).result
 
     def work(self) -> None:
         """The worker, until nothing is due at this instant."""
@@ -112,23 +110,24 @@ class Telling:
         """The money as it is, without times, counters of tries, and names drawn by chance."""
         return self._told(MONEY, is_exact=False)
 
-    def state(self) -> str:
-        """Everything that can decide what happens next, ours and Stripe's."""
-        kinds: tuple[type[Base], ...] = (*MONEY, WebhookEvent, StripeMovement)
+    def state(self) -> tuple[str, str]:
+        """All that can decide what happens next, ours and Stripe's; then the messages that were had."""
         theirs = self.stripe.store.rows("SELECT kind, body, due_at FROM objects WHERE kind <> 'event'")
         plain = sorted(_plain(f"{kind} {body} {due}") for kind, body, due in theirs)
-        return self._told(kinds, is_exact=True) + "\n" + "\n".join(plain)
+        ours = self._told((*MONEY, StripeMovement), is_exact=True)
+        return "\n".join((ours, *plain)), self._told((WebhookEvent,), is_exact=True)
 
     def _told(self, kinds: tuple[type[Base], ...], *, is_exact: bool) -> str:
         lines = []
         with self.database.reading() as session:
             for kind in kinds:
-                table = kind.__table__
-                rows = session.execute(sa.select(table)).mappings()
+                rows = session.execute(_ROWS_OF[kind]).mappings()
                 lines += [f"{kind.__tablename__} {_line(row, is_exact)}" for row in rows]
         return "\n".join(sorted(lines))
 
 
+_ALL: tuple[type[Base], ...] = (*MONEY, StripeMovement, WebhookEvent)
+_ROWS_OF = {kind: sa.select(kind.__table__) for kind in _ALL}
 _TRIES = ("attempts", "last_error", "round", "times_seen", "detail", "id", "line", "funds_due_at")
 """How it came, not what came: `funds_due_at` is null where a voucher was paid before anybody looked."""
 
@@ -178,21 +177,32 @@ class Walked:
 class Walk:
     """All states of one story on one SQLite database."""
 
-    def __init__(self, url: str, story: Story) -> None:
+    def __init__(self, url: str, story: Story, *, is_interleaved: bool = True) -> None:
         self._telling = Telling(url)
         self._story = story
-        self._seen: set[tuple[int, frozenset[int], str]] = set()
+        self._is_interleaved = is_interleaved
+        """Else the whole story is told first, and its last news is in the messages."""
+        self._seen: set[tuple[int, frozenset[int], tuple[str, str]]] = set()
+        self._rested: set[tuple[str, str]] = set()
         self.found = Walked()
 
     def run(self) -> Walked:
         """Walk from the first to the last state."""
         try:
-            waiting = [self._keep(0, frozenset())]
+            waiting = [self._begin()]
             while waiting:
                 waiting += self._go_on(waiting.pop())
         finally:
             self._telling.close()
         return self.found
+
+    def _begin(self) -> _Kept:
+        steps = () if self._is_interleaved else self._story.steps
+        for number, step in enumerate(steps, 1):
+            step(self._telling)
+            if number < len(steps):
+                self._telling.work()
+        return self._keep(len(steps), frozenset())
 
     def _go_on(self, kept: _Kept) -> Iterator[_Kept]:
         self._restore(kept)
@@ -211,8 +221,17 @@ class Walk:
         self._repeat(kept)
         if kept.told == len(self._story.steps):
             self._restore(kept)
-            telling.rest()
-            self.found.ends.setdefault(telling.end(), kept.had)
+            self._rest(kept.had)
+
+    def _rest(self, had: frozenset[int]) -> None:
+        """No more messages: where only such differ as nobody will look at again, the future is one."""
+        money, messages = self._telling.state()
+        parked = "\n".join(line for line in messages.splitlines() if '"next_due_at": null' not in line)
+        if (money, parked) in self._rested:
+            return
+        self._rested.add((money, parked))
+        self._telling.rest()
+        self.found.ends.setdefault(self._telling.end(), had)
 
     def _repeat(self, kept: _Kept) -> None:
         """A message that was had comes again, the last one: nothing changes."""
