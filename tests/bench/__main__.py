@@ -16,11 +16,12 @@ from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 
-from tests.bench import figures, machine
+from tests.bench import figures, machine, night
 from tests.bench.broker_floor import CLIENTS
 from tests.bench.contacts import Contacts
 from tests.bench.figures import Figure
 from tests.bench.run import DEFAULTS, Run, Server, Size, count_small, page_counts
+from tests.bench.webhooks import CONNECTIONS
 from tests.servers.postgres import running_postgres
 from tests.servers.schema import sqlite_url
 
@@ -32,10 +33,26 @@ Client: raw keep-alive connections from one process on the same machine.
 Bare page: a one-line Flask application behind the same server, same client.
 Bare insert: the rows of one hold (reservation, claims, owed mail) by the driver alone, a durable transaction
 each ({bare}).
+Settle: one worker; half of the sessions are read from `payments.sandbox`, a process of this machine, half from
+memory.
+Webhooks: four messages a payment, two of them the same, mixed and signed, over {connections} connections.
+Audit: a town of its own, a year that is over, with its payments (of a hundred 80 by card, 8 in cash, 6 by slip,
+6 by invoice), refunds, ledger, Stripe's movements and payouts, closed months.
 Fleet: {fleet:,} simulated locks in one process, one gateway, one Mosquitto, on a database of their own.
 Contact of the bare broker: the same packets with nobody who thinks at either end, {clients} at a time."""
 
-SHORT = Size(rounds=1, reservations=1500, pages=5, holds=60, confirmed=20, bare=200, builds=2, locks=30)
+SHORT = Size(
+    rounds=1,
+    reservations=1500,
+    pages=5,
+    holds=60,
+    confirmed=20,
+    settled=20,
+    events=80,
+    bare=200,
+    builds=2,
+    locks=30,
+)
 
 
 def main() -> int:
@@ -62,6 +79,8 @@ def main() -> int:
             runs.append(run)
         with _database(name) as url:
             found += Contacts(name, url, locks=size.locks).figures()
+        with _database(name) as url:
+            found += night.measured(name, url, reservations=size.reservations, rounds=size.rounds)
     print("\n".join(["## Machine", "", *(f"- {line}" for line in lines), "", "## Method", ""]))
     print(_method(runs, size))
     print(f"\n## Figures\n\n{figures.table(found)}\n\nTook {time.perf_counter() - begun:.0f} s.")
@@ -84,6 +103,7 @@ def _method(runs: list[Run], size: Size) -> str:
         ),
         rounds=size.rounds,
         fleet=size.locks,
+        connections=CONNECTIONS,
         clients=CLIENTS,
         bare="PostgreSQL: 16 connections of 2 processes, SQLite: its one writer",
     )

@@ -8,6 +8,7 @@ from tests.bench import bare, figures, locks, measure
 from tests.bench.bare import Pattern
 from tests.bench.figures import Figure
 from tests.bench.measure import Race
+from tests.bench.money import Money
 from tests.bench.town import BenchTown
 
 CLIENTS = 32
@@ -24,6 +25,10 @@ class Size:
     pages: int = 40
     holds: int = 500
     confirmed: int = 250
+    settled: int = 200
+    """Of the held ones, besides: paid through a session."""
+    events: int = 1000
+    """Messages of a burst."""
     bare: int = 3000
     builds: int = 12
     locks: int = 1000
@@ -50,6 +55,7 @@ class Run:
         self.server = server
         self.town = BenchTown(url)
         self.year = self.town.plant(size.reservations)
+        self.money = Money(self.town, events=size.events)
         self.runs: dict[str, list[float]] = defaultdict(list)
         self.races: list[Race] = []
         self.on_the_wire: dict[int, int] = {}
@@ -63,14 +69,20 @@ class Run:
             at = {"workers": self.server.workers, "threads": self.server.threads}
             bare_port = running.enter_context(bare.bare_page(**at))
             running.enter_context(self.town.serving(**at))
+            running.enter_context(self.money.running())
             self._warm(bare_port)
             for _ in range(self.size.rounds):
                 self._round(bare_port)
+            for _ in range(self.size.rounds):
+                self.money.burst()
         self._build()
         self.town.close()
         return [
             *self._page_figures(),
             *self._hold_figures(statements),
+            *self.money.figures(
+                self.name, insert=self.runs["one connection per_s"], page=self.runs["bare page p50"]
+            ),
             *self._lock_figures(),
         ]
 
@@ -107,6 +119,7 @@ class Run:
         found, _ = measure.holds(town, "free", count=size.confirmed, clients=CLIENTS)
         self._note("confirm", p50=found.p50, p99=found.p99, per_s=found.per_s)
         self._note("settle", per_s=measure.settle(town, made[: size.confirmed]))
+        self.money.round(made[size.confirmed : size.confirmed + size.settled])
         one = bare.bare_inserts(self.pattern, size.bare // 4, processes=1, connections=1)
         self._note("one connection", per_s=one)
         self.races.append(measure.race(town, clients=RACERS))

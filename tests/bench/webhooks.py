@@ -28,6 +28,7 @@ from payments import checkout
 from payments.models import Payment, WebhookEvent
 from payments.states import PaymentState
 from tests.bench import figures, load, measure
+from tests.bench.bare import bare_page
 from tests.bench.figures import Figure
 from tests.bench.measure import Waits
 from tests.bench.town import BenchTown
@@ -92,7 +93,7 @@ def figures_of(
             [one.waits.p50 for one in bursts],
             [one.waits.p99 for one in bursts],
             bare_p50,
-            of="`/healthz`, alone",
+            of="bare page, alone",
         ),
         figures.counted(
             "— its answers",
@@ -190,7 +191,8 @@ def main() -> int:
             town = BenchTown(url, residents=1)
             with town.serving(workers=workers, threads=8):
                 burst(town, events=80, connections=wanted.connections)
-                bare = [measure.page(town.port, "/healthz", count=200).p50]
+                with bare_page(workers=workers, threads=8) as bare_port:
+                    bare = [measure.page(bare_port, "/healthz", count=200).p50]
                 bursts = [
                     burst(town, events=wanted.events, connections=wanted.connections)
                     for _ in range(wanted.rounds)
