@@ -32,6 +32,7 @@ FINAL = frozenset({LOST, *CAME_RIGHT})
 _LISTED_SINCE = timedelta(days=45)
 """How far back a listing looks; longer than any silence we mean to survive."""
 _LOOK_AGAIN = timedelta(hours=6)
+_ANSWERED = "answered by a dispute"
 
 
 def find_disputes(
@@ -115,6 +116,17 @@ def is_open(session: Session, *, payment_id: UUID) -> bool:
         )
         is not None
     )
+
+
+def answer_refunds(session: Session, *, payment_id: UUID, now: datetime) -> None:
+    """What became owed after a dispute was lost is answered by it as well, as far as its money goes."""
+    lost = session.scalar(
+        sa.select(Dispute).where(
+            Dispute.payment_id == payment_id, Dispute.state == LOST, Dispute.withdrawn_yen > 0
+        )
+    )
+    if lost is not None:
+        _answer_refunds(session, lost, now=now)
 
 
 def _keep(
@@ -244,11 +256,13 @@ def _list(session: Session, dispute: Dispute, payment: Payment | None, *, now: d
 
 def _answer_refunds(session: Session, dispute: Dispute, *, now: datetime) -> None:
     """What was owed back and not sent yet has reached the payer by the lost dispute: it is owed no more."""
-    left = dispute.withdrawn_yen
+    of_this = Refund.payment_id == dispute.payment_id
+    answered = sa.select(sa.func.sum(Refund.amount_yen)).where(of_this, Refund.last_error == _ANSWERED)
+    left = dispute.withdrawn_yen - int(session.scalar(answered) or 0)
     owed = session.scalars(
         sa.select(Refund)
         .where(
-            Refund.payment_id == dispute.payment_id,
+            of_this,
             Refund.state.in_((RefundState.OWED, RefundState.FAILED)),
             Refund.sent_at.is_(None),
         )
@@ -261,7 +275,7 @@ def _answer_refunds(session: Session, dispute: Dispute, *, now: datetime) -> Non
         left -= refund.amount_yen
         require_refund_move(RefundState(refund.state), RefundState.SUCCEEDED)
         refund.state, refund.state_changed_at = RefundState.SUCCEEDED, now
-        refund.next_due_at, refund.leased_until, refund.last_error = None, None, "answered by a dispute"
+        refund.next_due_at, refund.leased_until, refund.last_error = None, None, _ANSWERED
         ledger.post(
             session,
             municipality_id=refund.municipality_id,

@@ -15,6 +15,7 @@ from payments.callbacks import Callbacks
 from payments.case_sweep import about_refund
 from payments.cases import CaseKind, open_case, settle_case
 from payments.checkout import round_key
+from payments.disputes import answer_refunds
 from payments.disputes import is_open as is_disputed
 from payments.due import Loop, give_back, locked, run
 from payments.errors import StripeFailed, StripeRejected, StripeUnavailable
@@ -102,8 +103,10 @@ def _begin_sending(session: Session, refund: Refund, now: datetime) -> _Send | N
         raise ContractBroken(f"refund {refund.id} of a payment without an intent")
     if refund.sent_at is None and is_disputed(session, payment_id=payment.id):
         # The money is with the card company; Stripe would refuse, and a lost dispute has given it back.
-        refund.last_error = "disputed"
-        give_back(refund, due_at=now + _WHILE_DISPUTED)
+        answer_refunds(session, payment_id=payment.id, now=now)
+        if refund.state != RefundState.SUCCEEDED:
+            refund.last_error = "disputed"
+            give_back(refund, due_at=now + _WHILE_DISPUTED)
         return None
     is_repeat = refund.round > 0 or refund.sent_at is not None
     is_old = refund.sent_at is not None and now - refund.sent_at > _KEY_IS_SURE_FOR

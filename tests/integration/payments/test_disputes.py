@@ -140,6 +140,22 @@ def test_a_refund_that_a_lost_dispute_has_brought_back_is_owed_no_more(till: Til
     assert till.balances() == {}
 
 
+def test_what_becomes_owed_after_a_dispute_was_lost_is_answered_by_it_once(
+    till: Till, reservation: UUID
+) -> None:
+    opened = disputed(till, reservation)
+    ended(till, opened.id, is_won=False)
+    (first,) = till.owe(reservation, 1000, "cancelled")
+    till.send()
+    assert till.refund_state(first) == RefundState.SUCCEEDED
+    assert till.balances()["dispute_losses"] == 500
+    (second,) = till.owe(reservation, 500, "goodwill")
+    till.send()
+    assert till.refund_state(second) == RefundState.SUCCEEDED
+    assert till.balances() == {}
+    assert till.stripe.calls["create_refund"] == 0
+
+
 def test_control_sent_all_the_same_the_payer_would_have_it_twice(till: Till, reservation: UUID) -> None:
     opened = disputed(till, reservation)
     (refund_id,) = till.owe(reservation)
