@@ -109,7 +109,9 @@ def _cheapen(
         _freeze(reservation, after)
         session.flush()
         cause = f"relief:{application.id}"
-        refunds.owe(session, reference=reservation.id, amount_yen=less, cause=cause, now=now)
+        # Some may have gone back before, for another reason: never more than there is.
+        left = refunds.left_of(session, references=[reservation.id])[reservation.id]
+        refunds.owe(session, reference=reservation.id, amount_yen=min(less, left), cause=cause, now=now)
         post_relief(
             session,
             municipality_id=reservation.municipality_id,

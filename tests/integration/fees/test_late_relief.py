@@ -13,7 +13,7 @@ from booking.reservations.hold import hold
 from booking.reservations.models import Reservation, State
 from booking.reservations.release import release
 from core.ids import new_id
-from payments import attempts
+from payments import attempts, refunds
 from payments.invoice_models import Charge
 from payments.ledger import Account, unbalanced_sets
 from payments.models import Payment
@@ -246,3 +246,24 @@ def test_what_has_no_relief_books_none(town: Town) -> None:
 
 def test_scopes_are_those_of_the_table() -> None:
     assert [str(scope) for scope in Scope] == ["full", "percent", "base_only"]
+
+
+def test_a_grant_after_money_went_back_gives_back_what_is_left(town: Town) -> None:
+    confirmed = town.confirmed(wanted=EVENING)
+    with town.database.transaction() as session:
+        refunds.owe(session, reference=confirmed, amount_yen=900, cause="batch:goodwill", now=NOW)
+    application = granted(town)
+    assert sold(town, confirmed)[:2] == ("confirmed", 600)
+    assert sorted(owed(town)) == [(300, f"relief:{application}"), (900, "batch:goodwill")]
+    assert work(town) == 0
+    with town.database.reading() as session:
+        assert unbalanced_sets(session) == []
+
+
+def test_a_grant_after_everything_went_back_owes_nothing_more(town: Town) -> None:
+    confirmed = town.confirmed(wanted=EVENING)
+    with town.database.transaction() as session:
+        refunds.owe_rest(session, reference=confirmed, cause="batch:goodwill", now=NOW)
+    granted(town)
+    assert sold(town, confirmed)[:2] == ("confirmed", 600)
+    assert owed(town) == [(1200, "batch:goodwill")]
