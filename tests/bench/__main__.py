@@ -33,11 +33,12 @@ Client: raw keep-alive connections from one process on the same machine.
 Bare page: a one-line Flask application behind the same server, same client.
 Bare insert: the rows of one hold (reservation, claims, owed mail) by the driver alone, a durable transaction
 each ({bare}).
-Settle: one worker; half of the sessions are read from `payments.sandbox`, a process of this machine, half from
-memory.
+Settle: one worker; half of the sessions are read from `payments.sandbox`, a process of this machine, half
+from memory.
 Webhooks: four messages a payment, two of them the same, mixed and signed, over {connections} connections.
-Audit: a town of its own, a year that is over, with its payments (of a hundred 80 by card, 8 in cash, 6 by slip,
-6 by invoice), refunds, ledger, Stripe's movements and payouts, closed months.
+Audit: a town of its own, a year that is over, with its payments (of a hundred 80 by card, 8 in cash, 6 by
+slip, 6 by invoice), refunds, ledger, Stripe's movements and payouts, closed months; bare read: each of their
+rows once, by the driver alone.
 Fleet: {fleet:,} simulated locks in one process, one gateway, one Mosquitto, on a database of their own.
 Contact of the bare broker: the same packets with nobody who thinks at either end, {clients} at a time."""
 
