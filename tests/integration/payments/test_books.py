@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from datetime import UTC, date, datetime, timedelta
+from uuid import UUID
 
 import pytest
 import sqlalchemy as sa
@@ -31,9 +32,32 @@ def test_a_balanced_set_is_booked(till: Till) -> None:
 
 @pytest.mark.parametrize("lines", [[], GOOD[:2], [Line(Account.UNALLOCATED, 0)]])
 def test_a_set_that_does_not_balance_is_refused(till: Till, lines: list[Line]) -> None:
-    with pytest.raises(ContractBroken):
+    with pytest.raises(ContractBroken, match="ledger set capture:1 does not balance"):
         _post(till, lines)
     assert till.balances() == {}
+
+
+def test_every_line_names_the_payment_and_the_refund_it_is_of(till: Till, reservation: UUID) -> None:
+    payment_id = till.paid(reservation)
+    [refund_id] = till.owe(reservation)
+    with till.database.transaction() as session:
+        ledger.post(
+            session,
+            municipality_id=TOWN,
+            set_key="back",
+            lines=GOOD,
+            now=START,
+            payment_id=payment_id,
+            refund_id=refund_id,
+        )
+    with till.database.reading() as session:
+        rows = session.scalars(sa.select(LedgerEntry).order_by(LedgerEntry.id)).all()
+    of_each = [(row.set_key, row.payment_id, row.refund_id) for row in rows]
+    assert of_each == [
+        *[(f"capture:{payment_id}", payment_id, None)] * 2,
+        *[(f"owe:{refund_id}", payment_id, refund_id)] * 2,
+        *[("back", payment_id, refund_id)] * 3,
+    ]
 
 
 def test_an_event_is_booked_once(till: Till) -> None:

@@ -55,6 +55,8 @@ def test_relief_and_payment_of_nothing_have_no_weight() -> None:
         (101, {"base": 1, "lighting": 1, "heating": 1}, {"base": 34, "lighting": 34, "heating": 33}),
         # 1.4 and 0.8 and 0.8: both yen go to the larger remainders.
         (3, {"base": 7, "lighting": 4, "heating": 4}, {"base": 1, "lighting": 1, "heating": 1}),
+        # 0.4 and 0.6.
+        (1, {"base": 2, "lighting": 3}, {"base": 0, "lighting": 1}),
         # 1.25 and 3.75.
         (5, {"base": 1, "lighting": 3}, {"base": 1, "lighting": 4}),
         (0, {"base": 1, "lighting": 3}, {"base": 0, "lighting": 0}),
