@@ -23,7 +23,7 @@ from payments.errors import StripeRejected, StripeUnavailable
 from payments.ledger import Account, Line
 from payments.models import LedgerEntry, Payment, Refund
 from payments.remote import RemoteDispute, StripeApi
-from payments.states import RefundState, require_refund_move
+from payments.states import RefundState
 
 LOST = "lost"
 CAME_RIGHT = frozenset({"won", "warning_closed", "prevented"})
@@ -32,7 +32,10 @@ FINAL = frozenset({LOST, *CAME_RIGHT})
 _LISTED_SINCE = timedelta(days=45)
 """How far back a listing looks; longer than any silence we mean to survive."""
 _LOOK_AGAIN = timedelta(hours=6)
-_ANSWERED = "answered by a dispute"
+DISPUTED = "disputed"
+"""Stands in a refund that waits until a dispute is over."""
+ANSWERED = "answered by a dispute"
+"""Stands in the refund whose money has reached the payer through the card company."""
 
 
 def find_disputes(
@@ -97,8 +100,6 @@ def write(session: Session, remote: RemoteDispute, *, municipality_id: int, now:
     session.flush()
     if before != remote.state:
         _list(session, dispute, payment, now=now)
-        if remote.state == LOST:
-            _answer_refunds(session, dispute, now=now)
     return dispute
 
 
@@ -118,15 +119,29 @@ def is_open(session: Session, *, payment_id: UUID) -> bool:
     )
 
 
-def answer_refunds(session: Session, *, payment_id: UUID, now: datetime) -> None:
-    """What became owed after a dispute was lost is answered by it as well, as far as its money goes."""
-    lost = session.scalar(
-        sa.select(Dispute).where(
-            Dispute.payment_id == payment_id, Dispute.state == LOST, Dispute.withdrawn_yen > 0
+def has_answered(session: Session, refund: Refund) -> bool:
+    """Whether lost disputes have given the payer what is owed back here, besides what they answered before.
+
+    Their rows stay locked: two refunds at once cannot both count on the same yen.
+    """
+    lost = session.scalars(
+        sa.select(Dispute)
+        .where(Dispute.payment_id == refund.payment_id, Dispute.state == LOST)
+        .order_by(Dispute.id)
+        .with_for_update()
+        .execution_options(populate_existing=True)
+    ).all()
+    answered = session.scalar(
+        sa.select(sa.func.sum(Refund.amount_yen)).where(
+            Refund.payment_id == refund.payment_id, by_card_company()
         )
     )
-    if lost is not None:
-        _answer_refunds(session, lost, now=now)
+    return sum(one.withdrawn_yen for one in lost) - int(answered or 0) >= refund.amount_yen
+
+
+def by_card_company() -> sa.ColumnElement[bool]:
+    """Refunds that a lost dispute made unnecessary."""
+    return sa.and_(Refund.state == RefundState.SUCCEEDED, Refund.last_error == ANSWERED)
 
 
 def _keep(
@@ -252,51 +267,6 @@ def _list(session: Session, dispute: Dispute, payment: Payment | None, *, now: d
         ),
         now=now,
     )
-
-
-def _answer_refunds(session: Session, dispute: Dispute, *, now: datetime) -> None:
-    """What was owed back and not sent yet has reached the payer by the lost dispute: it is owed no more."""
-    of_this = Refund.payment_id == dispute.payment_id
-    answered = sa.select(sa.func.sum(Refund.amount_yen)).where(of_this, Refund.last_error == _ANSWERED)
-    left = dispute.withdrawn_yen - int(session.scalar(answered) or 0)
-    owed = session.scalars(
-        sa.select(Refund)
-        .where(
-            of_this,
-            Refund.state.in_((RefundState.OWED, RefundState.FAILED)),
-            Refund.sent_at.is_(None),
-        )
-        .order_by(Refund.created_at, Refund.id)
-        .with_for_update()
-    ).all()
-    for refund in owed:
-        if refund.amount_yen > left:
-            continue
-        left -= refund.amount_yen
-        require_refund_move(RefundState(refund.state), RefundState.SUCCEEDED)
-        refund.state, refund.state_changed_at = RefundState.SUCCEEDED, now
-        refund.next_due_at, refund.leased_until, refund.last_error = None, None, _ANSWERED
-        ledger.post(
-            session,
-            municipality_id=refund.municipality_id,
-            set_key=f"refund_by_dispute:{refund.id}",
-            lines=[
-                Line(Account.REFUNDS_PAYABLE, refund.amount_yen, refund.reference),
-                Line(Account.DISPUTE_LOSSES, -refund.amount_yen, refund.reference),
-            ],
-            payment_id=refund.payment_id,
-            refund_id=refund.id,
-            now=now,
-        )
-        for kind in (CaseKind.REFUND_FAILED, CaseKind.REFUND_SLOW, CaseKind.BALANCE_SHORT):
-            settle_case(
-                session,
-                municipality_id=refund.municipality_id,
-                kind=kind,
-                subject=str(refund.id),
-                note=f"answered by {dispute.stripe_dispute_id}",
-                now=now,
-            )
 
 
 def _refunded(session: Session, payment: Payment | None) -> int:

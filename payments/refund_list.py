@@ -9,6 +9,7 @@ from uuid import UUID
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
+from payments.disputes import ANSWERED, DISPUTED, by_card_company
 from payments.models import Payment, Refund
 from payments.states import Method, RefundState
 
@@ -33,6 +34,16 @@ class RefundEntry:
     state_changed_at: datetime
     last_error: str | None
 
+    @property
+    def is_by_card_company(self) -> bool:
+        """Whether it has reached the payer through a dispute that was lost."""
+        return self.state is RefundState.SUCCEEDED and self.last_error == ANSWERED
+
+    @property
+    def waits_for_dispute(self) -> bool:
+        """Whether the card company has the money until it has decided."""
+        return self.state is not RefundState.SUCCEEDED and self.last_error == DISPUTED
+
     def is_late(self, now: datetime) -> bool:
         """Whether somebody should ask why it is not back yet."""
         waits = _LATE_AFTER.get(self.state)
@@ -43,6 +54,12 @@ class RefundEntry:
 def of_reference(session: Session, *, reference: UUID) -> list[RefundEntry]:
     """All refunds of one reference, oldest first."""
     return _entries(session, Refund.reference == reference, order=(Refund.created_at, Refund.id))
+
+
+def is_by_card_company(session: Session, *, refund_id: UUID) -> bool:
+    """Whether it has reached the payer through a dispute that was lost."""
+    answered = sa.select(Refund.id).where(Refund.id == refund_id, by_card_company())
+    return session.scalar(answered) is not None
 
 
 def unfinished(session: Session, *, municipality_id: int, limit: int = 200) -> list[RefundEntry]:

@@ -15,7 +15,7 @@ from payments.callbacks import Callbacks
 from payments.case_sweep import about_refund
 from payments.cases import CaseKind, open_case, settle_case
 from payments.checkout import round_key
-from payments.disputes import answer_refunds
+from payments.disputes import ANSWERED, DISPUTED, has_answered
 from payments.disputes import is_open as is_disputed
 from payments.due import Loop, give_back, locked, run
 from payments.errors import StripeFailed, StripeRejected, StripeUnavailable
@@ -75,7 +75,10 @@ def send_refunds(database: Database, stripe: StripeApi, callbacks: Callbacks, cl
             Refund.state.in_((RefundState.OWED, RefundState.FAILED)), Refund.method == Method.STRIPE
         )
 
-    return run(database, clock, Loop(Refund, which, _begin_sending, finish))
+    def begin(session: Session, refund: Refund, now: datetime) -> _Send | None:
+        return _begin_sending(session, refund, callbacks, now)
+
+    return run(database, clock, Loop(Refund, which, begin, finish))
 
 
 def poll_refunds(database: Database, stripe: StripeApi, callbacks: Callbacks, clock: Clock) -> int:
@@ -97,15 +100,16 @@ def poll_refunds(database: Database, stripe: StripeApi, callbacks: Callbacks, cl
     return run(database, clock, Loop(Refund, which, begin, finish))
 
 
-def _begin_sending(session: Session, refund: Refund, now: datetime) -> _Send | None:
+def _begin_sending(session: Session, refund: Refund, callbacks: Callbacks, now: datetime) -> _Send | None:
     payment = session.get_one(Payment, refund.payment_id)
     if payment.stripe_payment_intent_id is None:
         raise ContractBroken(f"refund {refund.id} of a payment without an intent")
     if refund.sent_at is None and is_disputed(session, payment_id=payment.id):
         # The money is with the card company; Stripe would refuse, and a lost dispute has given it back.
-        answer_refunds(session, payment_id=payment.id, now=now)
-        if refund.state != RefundState.SUCCEEDED:
-            refund.last_error = "disputed"
+        if has_answered(session, refund):
+            _answer(session, refund, callbacks=callbacks, now=now)
+        else:
+            refund.last_error = DISPUTED
             give_back(refund, due_at=now + _WHILE_DISPUTED)
         return None
     is_repeat = refund.round > 0 or refund.sent_at is not None
@@ -123,6 +127,13 @@ def _begin_sending(session: Session, refund: Refund, now: datetime) -> _Send | N
         is_repeat=is_repeat,
         is_key_forgotten=is_old,
     )
+
+
+def _answer(session: Session, refund: Refund, *, callbacks: Callbacks, now: datetime) -> None:
+    """Nothing is sent: the payer has it through the card company, and what was lost by it was owed anyway."""
+    before = RefundState(refund.state)
+    refund.last_error, refund.next_due_at, refund.leased_until = ANSWERED, None, None
+    _move(session, refund, before, RefundState.SUCCEEDED, callbacks=callbacks, now=now)
 
 
 def _sent(database: Database, stripe: StripeApi, send: _Send, clock: Clock) -> RemoteRefund:
@@ -213,7 +224,17 @@ def _move(
     REFUNDS.labels(after).inc()
     session.flush()
     if after == RefundState.SUCCEEDED:
-        _book(session, refund, "refund", refund.amount_yen, now)
+        if refund.last_error == ANSWERED:
+            _post(
+                session,
+                refund,
+                f"refund_by_dispute:{refund.id}",
+                Account.DISPUTE_LOSSES,
+                refund.amount_yen,
+                now,
+            )
+        else:
+            _book(session, refund, "refund", refund.amount_yen, now)
         _settle_cases(session, refund, now=now)
     elif before == RefundState.SUCCEEDED:
         _book(session, refund, "refund_undone", -refund.amount_yen, now)
@@ -244,7 +265,7 @@ def _settle_cases(session: Session, refund: Refund, *, now: datetime) -> None:
             municipality_id=refund.municipality_id,
             kind=kind,
             subject=subject,
-            note=f"refunded: {refund.stripe_refund_id}",
+            note=f"refunded: {refund.stripe_refund_id or ANSWERED}",
             now=now,
         )
 
@@ -253,13 +274,20 @@ def _book(session: Session, refund: Refund, event: str, amount_yen: int, now: da
     payment = session.get_one(Payment, refund.payment_id)
     if payment.captured_currency != "jpy":
         return
+    set_key = f"{event}:{refund.id}:{refund.stripe_refund_id}"
+    _post(session, refund, set_key, Account.STRIPE_BALANCE, amount_yen, now)
+
+
+def _post(
+    session: Session, refund: Refund, set_key: str, leaves: Account, amount_yen: int, now: datetime
+) -> None:
     ledger.post(
         session,
         municipality_id=refund.municipality_id,
-        set_key=f"{event}:{refund.id}:{refund.stripe_refund_id}",
+        set_key=set_key,
         lines=[
             Line(Account.REFUNDS_PAYABLE, amount_yen, refund.reference),
-            Line(Account.STRIPE_BALANCE, -amount_yen, refund.reference),
+            Line(leaves, -amount_yen, refund.reference),
         ],
         payment_id=refund.payment_id,
         refund_id=refund.id,

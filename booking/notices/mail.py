@@ -36,6 +36,7 @@ TEMPLATES: Mapping[str, Template] = {
     "confirmed": Template(),
     "cancelled": Template(frozenset({"refund_yen"})),
     "refunded": Template(frozenset({"refund_yen"})),
+    "refunded_by_card_company": Template(frozenset({"refund_yen"})),
     "late_refunded": Template(frozenset({"refund_yen"})),
     "paid_twice": Template(frozenset({"refund_yen"})),
     "paid_after_cancel": Template(frozenset({"refund_yen"})),
@@ -74,7 +75,8 @@ TEMPLATES: Mapping[str, Template] = {
     "bulk": Template(frozenset({"subject", "body", "facility", "day"}), is_about_reservation=False),
 }
 """made: held, to be paid by `pay_by` · expired: not paid in time · undecided: no approval in time ·
-refunded: the money is on its way back · late_refunded: money came after the slot was gone, and goes back ·
+refunded: the money is on its way back · refunded_by_card_company: a dispute gave it back ·
+late_refunded: money came after the slot was gone, and goes back ·
 paid_twice, paid_after_cancel: it goes back as well · awaiting_funds: to be paid at a till by `pay_by` ·
 alert_declared, alert_withdrawn: one for all starts of an account under a heat or weather alert ·
 given_back: staff decided so · reviewed: what the locks' records mean for a late cancellation ·

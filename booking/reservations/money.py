@@ -18,7 +18,7 @@ from core.errors import ContractBroken
 from core.window import Window
 from locks import grants
 from locks.errors import NotSellable
-from payments import checkout, queries, refunds
+from payments import checkout, queries, refund_list, refunds
 from payments.cases import About, CaseKind, open_case
 
 FUNDS_TOLD_WITHIN = timedelta(hours=2)
@@ -101,12 +101,14 @@ def payment_processing(session: Session, *, reference: UUID, funds_due_at: datet
 def refund_changed(
     session: Session, *, reference: UUID, refund_id: UUID, state: str, amount_yen: int, now: datetime
 ) -> None:
-    """A refund went a step further; once Stripe has sent it, the group is told."""
+    """A refund went a step further; once it is with the payer or on its way, the group is told."""
     if state != "succeeded":
         return
     reservation = locked(session, reference)
     if reservation is not None:
-        mail.tell(session, reservation, "refunded", refund_yen=amount_yen, cause=str(refund_id), now=now)
+        is_answered = refund_list.is_by_card_company(session, refund_id=refund_id)
+        template = "refunded_by_card_company" if is_answered else "refunded"
+        mail.tell(session, reservation, template, refund_yen=amount_yen, cause=str(refund_id), now=now)
     else:
         invoice_refunded(session, invoice_id=reference, refund_id=refund_id, refund_yen=amount_yen, now=now)
 

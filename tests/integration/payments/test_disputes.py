@@ -138,6 +138,7 @@ def test_a_refund_that_a_lost_dispute_has_brought_back_is_owed_no_more(till: Til
     assert till.stripe.calls["create_refund"] == 0
     assert till.refund_state(refund_id) == RefundState.SUCCEEDED
     assert till.balances() == {}
+    assert till.notes.refunds == [(reservation, "succeeded", 1500)]
 
 
 def test_what_becomes_owed_after_a_dispute_was_lost_is_answered_by_it_once(
