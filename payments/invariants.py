@@ -18,7 +18,7 @@ from payments import month_close
 from payments.book_models import MonthClose, SettlementRun
 from payments.case_models import Dispute
 from payments.comparing import GRACE
-from payments.disputes import LOST
+from payments.disputes import LOST, by_card_company
 from payments.invoice_models import Charge, Invoice, MoneyCounter
 from payments.invoices import CARRIED
 from payments.ledger import Account
@@ -238,6 +238,21 @@ def disputed_money_is_listed(session: Session, municipality_id: int, _now: datet
     return _compared(session, municipality_id, Account.DISPUTED, int(held or 0))
 
 
+def lost_disputes_are_losses(session: Session, municipality_id: int, _now: datetime) -> Checked:
+    """S6: 異議申立て損失 is what lost disputes took, less what of it was owed back to the payer anyway."""
+    taken = session.scalar(
+        sa.select(sa.func.sum(Dispute.withdrawn_yen)).where(
+            Dispute.municipality_id == municipality_id, Dispute.state == LOST
+        )
+    )
+    answered = session.scalar(
+        sa.select(sa.func.sum(Refund.amount_yen)).where(
+            Refund.municipality_id == municipality_id, by_card_company()
+        )
+    )
+    return _compared(session, municipality_id, Account.DISPUTE_LOSSES, int(taken or 0) - int(answered or 0))
+
+
 def receivables_are_charges(session: Session, municipality_id: int, _now: datetime) -> Checked:
     """S6: 後納未収金 is what was charged, less what of it is paid."""
     charged = session.scalar(
@@ -330,6 +345,7 @@ CHECKS: dict[str, Check] = {
     "refunds_are_booked": refunds_are_booked,
     "wrong_money_is_owed": wrong_money_is_owed,
     "disputed_money_is_listed": disputed_money_is_listed,
+    "lost_disputes_are_losses": lost_disputes_are_losses,
     "receivables_are_charges": receivables_are_charges,
     "invoices_are_their_charges": invoices_are_their_charges,
     "cash_is_never_below_zero": cash_is_never_below_zero,

@@ -15,6 +15,7 @@ import structlog
 from prometheus_client import Gauge
 from sqlalchemy.orm import Session
 
+from booking.money_desk.waived import waived_is_as_sold
 from booking.papers import register
 from booking.refunding.policy import Cause, quote_back
 from booking.reservations.models import Reservation, State
@@ -233,6 +234,7 @@ CHECKS: dict[str, Check] = {
     **invariants.CHECKS,
     "money_has_its_slot": money_has_its_slot,
     "money_has_an_owner": money_has_an_owner,
+    "waived_is_as_sold": waived_is_as_sold,
     "reservations_are_due": reservations_are_due,
     "papers_have_no_gap": papers_have_no_gap,
     "audit_chain_holds": audit_chain_holds,
@@ -248,6 +250,7 @@ WORDS: dict[str, str] = {
     "refunds_are_booked": "未払還付金が還付の記録と一致",
     "wrong_money_is_owed": "預り金が金額違いの入金と一致",
     "disputed_money_is_listed": "係争中が異議申立ての記録と一致",
+    "lost_disputes_are_losses": "異議申立て損失が申立ての記録と一致",
     "receivables_are_charges": "後納未収金が後納の記録と一致",
     "invoices_are_their_charges": "請求額が明細の合計と一致",
     "cash_is_never_below_zero": "現金の残高が負でない",
@@ -255,6 +258,7 @@ WORDS: dict[str, str] = {
     "settled_lately": "Stripeとの照合が一日以内に済んでいる",
     "money_has_its_slot": "支払と予約が一致",
     "money_has_an_owner": "すべての入金に予約か請求がある",
+    "waived_is_as_sold": "減免額が予約の料金の明細と一致",
     "reservations_are_due": "進行中の予約に次の期限がある",
     "papers_have_no_gap": "書類の番号に欠番がない",
     "audit_chain_holds": "操作記録が改ざんされていない",

@@ -1,18 +1,23 @@
 """The nightly audit: silent over money that adds up, and it names whatever somebody changes by hand."""
 
 from datetime import date, timedelta
+from uuid import UUID
 
 import pytest
 import sqlalchemy as sa
 
 from booking.money_desk import nightly
+from booking.reservations.models import Reservation, State
+from booking.reservations.release import release
 from core import audit
+from payments import ledger, loops
 from payments.book_models import AuditNight
 from payments.case_models import Case
 from payments.cases import About, CaseKind, open_case
 from payments.invariants import Checked, Finding
-from payments.models import PaymentItem
-from tests.integration.booking.town import DAY, at
+from payments.ledger import Account
+from payments.models import Payment, PaymentItem
+from tests.integration.booking.town import DAY, at, window
 from tests.integration.money_desk.conftest import MoneyDesk
 from tests.servers.books import take_triggers_off
 
@@ -142,6 +147,14 @@ TAMPERING = {
         "UPDATE ledger_entry SET account = 'disputed' WHERE account = 'cash'",
         {"captures_are_booked", "disputed_money_is_listed"},
     ),
+    "a loss that no dispute explains": (
+        "UPDATE ledger_entry SET account = 'dispute_losses' WHERE account = 'cash'",
+        {"captures_are_booked", "lost_disputes_are_losses"},
+    ),
+    "relief of nobody": (
+        "UPDATE ledger_entry SET account = 'relief' WHERE account = 'cash'",
+        {"captures_are_booked", "waived_is_as_sold"},
+    ),
     "a slip number that nobody drew": (
         "UPDATE payment SET slip_number = 3 WHERE method = 'cash'", {"slips_have_no_gap"}
     ),
@@ -161,6 +174,97 @@ def test_what_somebody_changes_by_hand_is_found_and_is_a_case(
     opened = cases(desk)
     assert {subject.split(":")[1] for subject in opened} == set(told)
     assert all(f"night:{name}:{subject}" in opened for name, subjects in told.items() for subject in subjects)
+
+
+def waived(desk: MoneyDesk) -> tuple[UUID, UUID]:
+    """The youth's evening, confirmed with its relief by class, and another that was given up again."""
+    for day in (DAY, NEXT_DAY):
+        desk.town.confirmed(wanted=window(18, 20, day), group=desk.town.youth)
+    with desk.database.reading() as session:
+        first, second = session.scalars(sa.select(Reservation.id).order_by(Reservation.starts_at))
+    with desk.database.transaction() as session:
+        release(session, session.get_one(Reservation, second), State.CANCELLED, now=desk.clock.now())
+    return first, second
+
+
+def of_waived(desk: MoneyDesk) -> list[Finding]:
+    return list(desk.audit().checks["waived_is_as_sold"].findings)
+
+
+def test_relief_that_stands_and_relief_taken_back_are_as_sold(desk: MoneyDesk) -> None:
+    waived(desk)
+    with desk.database.reading() as session:
+        yen = ledger.balances(session, municipality_id=desk.town.municipality_id)[Account.RELIEF]
+    assert yen == 900
+    assert of_waived(desk) == []
+
+
+@pytest.mark.parametrize(
+    ("statement", "which", "yen"),
+    [
+        ("DELETE FROM ledger_entry WHERE set_key LIKE 'relief:%'", (0, 1), (-900, -900)),
+        ("UPDATE ledger_entry SET amount_yen = amount_yen - 1 WHERE account = 'relief'", (0, 1), (-1, -2)),
+        ("DELETE FROM ledger_entry WHERE set_key LIKE 'relief_undone:%'", (1,), (900,)),
+        ("UPDATE reservation SET state = 'revoked', next_due_at = NULL", (0,), (900,)),
+        ("UPDATE reservation SET state = 'used', next_due_at = NULL", (1,), (-900,)),
+        ("UPDATE reservation SET fee_lines = '[]'", (0,), (900,)),
+    ],
+)
+def test_relief_changed_by_hand_is_found_at_its_reservation(
+    desk: MoneyDesk, statement: str, which: tuple[int, ...], yen: tuple[int, ...]
+) -> None:
+    both = waived(desk)
+    take_triggers_off(desk.database)
+    desk.by_hand(statement)
+    found = {one.reference: one.yen for one in of_waived(desk)}
+    assert found == {both[number]: off for number, off in zip(which, yen, strict=True)}
+
+
+def lost(desk: MoneyDesk) -> None:
+    """A dispute that is lost, and another that brought back what was owed back anyway."""
+    for day, gives_up in ((DAY, False), (NEXT_DAY, True)):
+        reservation_id = desk.held(day)
+        payment_id = desk.pay(reservation_id)
+        with desk.database.reading() as session:
+            intent = str(session.get_one(Payment, payment_id).stripe_payment_intent_id)
+        opened = desk.stripe.books.open_dispute(intent, 600)
+        listed(desk)
+        if gives_up:
+            desk.cancel(reservation_id)
+        desk.stripe.books.close_dispute(opened.id, is_won=False)
+        listed(desk)
+    desk.send_refunds()
+    desk.settle()
+
+
+def listed(desk: MoneyDesk) -> None:
+    loops.find_disputes(desk.database, desk.stripe, desk.clock, lambda: desk.town.municipality_id)
+
+
+def test_a_lost_dispute_is_a_loss_and_one_that_was_owed_anyway_is_none(desk: MoneyDesk) -> None:
+    lost(desk)
+    with desk.database.reading() as session:
+        yen = ledger.balances(session, municipality_id=desk.town.municipality_id)[Account.DISPUTE_LOSSES]
+    assert yen == 600
+    assert found(desk) == {}
+
+
+@pytest.mark.parametrize(
+    ("statement", "yen"),
+    [
+        ("DELETE FROM ledger_entry WHERE set_key LIKE 'dispute_lost:%'", -1200),
+        ("DELETE FROM ledger_entry WHERE set_key LIKE 'refund_by_dispute:%'", 600),
+        ("UPDATE dispute SET state = 'won'", 1200),
+        ("UPDATE dispute SET withdrawn_yen = withdrawn_yen - 1", 2),
+        ("UPDATE refund SET last_error = NULL", -600),
+    ],
+)
+def test_losses_by_disputes_changed_by_hand_are_found(desk: MoneyDesk, statement: str, yen: int) -> None:
+    lost(desk)
+    take_triggers_off(desk.database)
+    desk.by_hand(statement)
+    (finding,) = desk.audit().checks["lost_disputes_are_losses"].findings
+    assert (finding.subject, finding.yen) == ("dispute_losses", yen)
 
 
 def test_an_entry_of_the_audit_trail_changed_by_hand_is_found(desk: MoneyDesk) -> None:
