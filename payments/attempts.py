@@ -2,6 +2,7 @@
 
 from datetime import datetime, timedelta
 
+import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
 from core.ids import new_id
@@ -11,9 +12,9 @@ from payments.cases import About, CaseKind, open_case
 from payments.due import give_back
 from payments.ledger import Account, Line
 from payments.metrics import ATTEMPTS
-from payments.models import Payment, Refund
+from payments.models import Payment, PaymentItem, Refund
 from payments.remote import RemoteSession, SessionStatus
-from payments.states import CAN_CAPTURE, PaymentState, RefundState, require_payment_move
+from payments.states import CAN_CAPTURE, Method, PaymentState, RefundState, require_payment_move
 
 LOOK_AGAIN = timedelta(seconds=20)
 """While somebody may be on the card page; webhooks and the return page are quicker, where they come."""
@@ -48,6 +49,34 @@ def close(session: Session, payment: Payment, *, callbacks: Callbacks, now: date
     session.flush()
     for reference in standing:
         callbacks.attempts_closed(session, reference=reference, now=now)
+
+
+def shut(payment: Payment, *, now: datetime) -> None:
+    """End an attempt: at once where Stripe has never heard of it, else the loop has it expired."""
+    is_unheard = payment.state == PaymentState.OPENING and payment.first_sent_at is None
+    if is_unheard or (payment.method != Method.STRIPE and payment.state == PaymentState.OPEN):
+        # A slip is ours to take back; what is paid with it all the same is late money.
+        move(payment, PaymentState.EXPIRED, now=now)
+    elif payment.state in (PaymentState.OPENING, PaymentState.OPEN):
+        move(payment, PaymentState.CLOSING, now=now)
+        payment.next_due_at = now
+
+
+def shut_rivals(session: Session, payment: Payment, *, now: datetime) -> None:
+    """End what stands for the same by now: money has come for an attempt that was over."""
+    late = [item.reference for item in payment.items if not item.is_standing]
+    if not late:
+        return
+    rivals = sa.select(PaymentItem.payment_id).where(PaymentItem.reference.in_(late), PaymentItem.is_standing)
+    for rival in session.scalars(
+        sa.select(Payment)
+        .where(Payment.id.in_(rivals))
+        .order_by(Payment.id)
+        .with_for_update()
+        .execution_options(populate_existing=True)
+    ).all():
+        shut(rival, now=now)
+    session.flush()
 
 
 def adopt(payment: Payment, remote: RemoteSession, *, now: datetime) -> None:
@@ -139,6 +168,7 @@ def _capture(
         return
     move(payment, PaymentState.SETTLED, now=now)
     session.flush()
+    shut_rivals(session, payment, now=now)
     fees = [Line(Account(item.account), -item.amount_yen, item.reference) for item in payment.items]
     ledger.post(
         session,

@@ -13,7 +13,7 @@ from core.clock import Clock
 from core.database import Database, insert_into, retrying
 from core.errors import ContractBroken, NotThere
 from core.ids import new_id
-from payments.attempts import adopt, move
+from payments.attempts import adopt, shut
 from payments.due import locked
 from payments.errors import (
     AlreadyPaid,
@@ -151,13 +151,7 @@ def close(session: Session, *, reference: UUID, now: datetime) -> bool:
     for payment in _standing(session, [reference]):
         if payment.state == PaymentState.PROCESSING:
             return _is_given_up(payment, reference)
-        is_unheard = payment.state == PaymentState.OPENING and payment.first_sent_at is None
-        if is_unheard or (payment.method != Method.STRIPE and payment.state == PaymentState.OPEN):
-            # A slip is ours to take back; what is paid with it all the same is late money.
-            move(payment, PaymentState.EXPIRED, now=now)
-        elif payment.state in (PaymentState.OPENING, PaymentState.OPEN):
-            move(payment, PaymentState.CLOSING, now=now)
-            payment.next_due_at = now
+        shut(payment, now=now)
         session.flush()
         if payment.state in CAN_CAPTURE:
             return False
@@ -167,14 +161,16 @@ def close(session: Session, *, reference: UUID, now: datetime) -> bool:
 def give_up(session: Session, *, reference: UUID, now: datetime) -> bool:
     """As `close`, for somebody who wants it no more: also money on its way is not waited for.
 
-    Stripe lets nobody take a voucher back: a complete session cannot be expired, nor its intent cancelled.
-    Should it be paid all the same, `payment_settled` comes, and `queries.is_given_up` says to give it back.
+    Stripe lets nobody take a voucher back: a complete session cannot be expired, nor its intent cancelled; a
+    slip may be at a bank already. Should it be paid all the same, `payment_settled` comes, and
+    `queries.is_given_up` says to give it back.
 
     Source: docs.stripe.com/api/payment_intents/cancel, "Checkout Session".
     """
     for payment in _standing(session, [reference]):
+        is_on_its_way = payment.state == PaymentState.PROCESSING or payment.method == Method.SLIP
         for item in payment.items:
-            if payment.state == PaymentState.PROCESSING and item.reference == reference:
+            if is_on_its_way and item.reference == reference:
                 item.given_up_at = item.given_up_at or now
     session.flush()
     return close(session, reference=reference, now=now)

@@ -20,7 +20,7 @@ from payments import attempts, checkout, ledger
 from payments.callbacks import Callbacks
 from payments.checkout import Item
 from payments.due import locked
-from payments.errors import AlreadyPaid, AttemptStanding
+from payments.errors import AlreadyPaid, AttemptStanding, SlipOut
 from payments.invoice_models import MoneyCounter
 from payments.ledger import Account, Line
 from payments.models import Payment, PaymentItem
@@ -62,12 +62,13 @@ def take(
     Raises:
         AlreadyPaid: something else has paid for one of them.
         AttemptStanding: something else can still pay for one of them; see `is_free`.
+        SlipOut: the id is a slip's.
         BadInput: the day is in the future.
         NotThere: the id is another municipality's.
     """
     known = locked(session, Payment, payment_id)
     if known is not None:
-        return _same(known, municipality_id, items)
+        return _same(known, municipality_id, method, items)
     _require_past(paid_on, now=now)
     payment = _write(session, _row(payment_id, municipality_id, method, items, until=now, now=now), items)
     _settle(session, payment, paid_on=paid_on, actor=actor, callbacks=callbacks, now=now)
@@ -90,7 +91,7 @@ def issue_slip(
     """
     known = locked(session, Payment, payment_id)
     if known is not None:
-        return _same(known, municipality_id, items)
+        return _same(known, municipality_id, Method.SLIP, items)
     row = _row(payment_id, municipality_id, Method.SLIP, items, until=pay_until, now=now)
     payment = _write(session, row, items)
     payment.slip_number = next_number(session, municipality_id=municipality_id, kind="slip")
@@ -230,12 +231,17 @@ def _write(session: Session, payment: Payment, items: Sequence[Item]) -> Payment
     raise AlreadyPaid if PaymentState.SETTLED in states else AttemptStanding
 
 
-def _same(known: Payment, municipality_id: int, items: Sequence[Item]) -> Payment:
-    """The row of an earlier tap, where it was the same tap."""
+def _same(known: Payment, municipality_id: int, method: Method, items: Sequence[Item]) -> Payment:
+    """The row of an earlier tap, where it was the same tap.
+
+    A page that was gone back to sends its id with another button: a slip that is out is no cash.
+    """
     asked = {(item.reference, item.amount_yen) for item in items}
     has = {(item.reference, item.amount_yen) for item in known.items}
     if known.municipality_id != municipality_id or asked != has:
         raise NotThere(f"payment {known.id}")
+    if known.method != method:
+        raise AlreadyPaid if known.state == PaymentState.SETTLED else SlipOut
     return known
 
 
@@ -246,6 +252,7 @@ def _settle(
     payment.settled_at, payment.paid_on, payment.received_by = now, paid_on, str(actor)
     attempts.move(payment, PaymentState.SETTLED, now=now)
     session.flush()
+    attempts.shut_rivals(session, payment, now=now)
     against = [Line(Account(item.account), -item.amount_yen, item.reference) for item in payment.items]
     ledger.post(
         session,

@@ -107,7 +107,7 @@ class PaymentItem(Base):
     is_standing: Mapped[bool] = mapped_column(default=True)
     """The attempt may still capture, or has; a reference has at most one such item at any instant."""
     given_up_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
-    """Given up while the money was on its way: Stripe cannot stop it, so it goes back when it comes."""
+    """Given up while the money was on its way: nobody can stop it, so it goes back when it comes."""
 
 
 class Refund(Base):

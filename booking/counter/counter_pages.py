@@ -216,6 +216,7 @@ def _reservation(reservation_id: UUID, error: Refused | None) -> ResponseReturnV
             awaited=awaited_of(here.session, reference=line.id),
             left_yen=refunds.left_of(here.session, references=[line.id])[line.id],
             payment_id=new_id(here.now),
+            slip_id=new_id(here.now),
             done=_DONE.get(request.args.get("done", "")) if error is None else None,
             is_waiting=request.args.get("done") == "closing",
             error=error,

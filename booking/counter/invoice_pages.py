@@ -162,6 +162,7 @@ def _invoice(invoice_id: UUID, error: Refused | None) -> ResponseReturnValue:
             slip=slips_of(here.session, references=[invoice_id]).get(invoice_id),
             has_card_session=live is not None and live.method == Method.STRIPE,
             payment_id=new_id(here.now),
+            slip_id=new_id(here.now),
             today=civil_day(here.now),
             done=_DONE.get(request.args.get("done", "")) if error is None else None,
             is_waiting=request.args.get("done") == "closing",

@@ -287,6 +287,41 @@ def test_who_gives_up_with_a_slip_out_is_free_of_it_at_once(office: Counter) -> 
     assert office.books() == {"bank": 600, "refunds_payable": -600}
 
 
+def test_who_gave_up_a_slip_that_was_at_the_bank_already_gets_the_money_back(office: Counter) -> None:
+    reservation_id = office.held()
+    slip_id = office.slip(reservation_id)
+    page = f"/reservations/{reservation_id}/cancel"
+    send(office.site.resident(), page, page)
+    office.book_slip(slip_id)
+    assert office.reservation(reservation_id).state == State.CANCELLED
+    assert office.books() == {"bank": 600, "refunds_payable": -600}
+
+
+def test_late_slip_money_closes_the_card_page_that_was_opened_meanwhile(office: Counter) -> None:
+    reservation_id = office.held()
+    slip_id = office.slip(reservation_id)
+    with office.database.transaction() as session:
+        desk.void_slip(
+            session, actor=office.staff, payment_id=slip_id, callbacks=PAYMENT_CALLBACKS, now=office.now
+        )
+    session_id = pay_page(office, reservation_id)
+    office.book_slip(slip_id)
+    assert office.reservation(reservation_id).state == State.CONFIRMED
+    office.stripe_works()
+    assert office.site.stripe.sessions[session_id].remote.status == "expired"
+    assert office.books() == {"bank": 600, "usage_fees": -600}
+
+
+def test_a_page_gone_back_to_does_not_take_a_slip_for_cash(office: Counter) -> None:
+    reservation_id, tap = office.held(), new_id(NOW)
+    office.slip(reservation_id, payment_id=tap)
+    with pytest.raises(SlipOut):
+        office.cash(reservation_id, payment_id=tap)
+    assert office.reservation(reservation_id).state == State.HELD
+    assert office.cash(reservation_id)
+    assert office.books() == {"cash": 600, "usage_fees": -600}
+
+
 def test_a_slip_of_another_town_is_not_there(office: Counter) -> None:
     slip_id = office.slip(office.held())
     with pytest.raises(NotThere), office.database.transaction() as session:

@@ -1,5 +1,6 @@
 """The counter's pages: found, taken, handed out, printed; a double tap is one; what is refused says why."""
 
+import re
 from uuid import UUID
 
 import sqlalchemy as sa
@@ -144,3 +145,9 @@ def test_listing_many_reservations_asks_no_more_of_the_database(office: Counter)
     with counted(office.database) as many:
         desk.get(f"{PAGE}?q=見本")
     assert len(many) == len(few)
+
+
+def test_each_button_of_the_counter_sends_an_id_of_its_own(office: Counter) -> None:
+    held = f"{PAGE}/reservations/{office.held()}"
+    ids = re.findall('name="payment_id" value="([^"]+)"', desk_of(office).get(held).text)
+    assert len(ids) == len(set(ids)) == 2
