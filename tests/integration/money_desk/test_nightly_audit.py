@@ -7,6 +7,7 @@ import pytest
 import sqlalchemy as sa
 
 from booking.money_desk import nightly
+from booking.refunding import batches
 from booking.reservations.models import Reservation, State
 from booking.reservations.release import release
 from core import audit
@@ -66,6 +67,25 @@ def test_a_days_business_breaks_nothing(desk: MoneyDesk) -> None:
 
 def test_an_empty_town_breaks_nothing(desk: MoneyDesk) -> None:
     assert found(desk) == {}
+
+
+def test_what_staff_gave_back_for_a_slot_that_stands_breaks_nothing_and_a_refund_less_is_found(
+    desk: MoneyDesk,
+) -> None:
+    kept = desk.paid(DAY)
+    with desk.database.transaction() as session:
+        batches.make(
+            session,
+            actor=desk.town.manager,
+            request_key="heating",
+            reason="暖房の故障のため",
+            amounts={kept: 200},
+            now=desk.clock.now(),
+        )
+    desk.send_refunds()
+    assert "money_has_its_slot" not in found(desk)
+    desk.by_hand("UPDATE refund SET amount_yen = 100")
+    assert found(desk)["money_has_its_slot"] == {str(kept)}
 
 
 TAMPERING = {

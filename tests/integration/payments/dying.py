@@ -30,7 +30,7 @@ from tests.integration.payments.test_with_the_sandbox import SkippingClock
 from tests.servers.stripe_sandbox import SECRET_KEY
 
 _processes = multiprocessing.get_context("forkserver")
-_processes.set_forkserver_preload([__name__])
+_processes.set_forkserver_preload([__name__, "tests.integration.money_desk.mortal_jobs"])
 _ENDS_WITHIN_S = 60
 
 
@@ -42,69 +42,71 @@ class Outside:
     stripe: StripeApi
     callbacks: Callbacks
     clock: SkippingClock
+    watched: Callable[[Any], Any]
+    """Makes a point of every answer that an adapter gives."""
 
 
-Job = Callable[[Outside, UUID | None], object]
+Job = Callable[[Outside, object], object]
 
 
-def open_session(given: Outside, payment_id: UUID | None) -> object:
+def open_session(given: Outside, payment_id: object) -> object:
     """The resident presses 支払う."""
-    assert payment_id is not None
+    assert isinstance(payment_id, UUID)
     return checkout.open_session(given.database, given.stripe, payment_id, given.clock)
 
 
-def settle(given: Outside, _about: UUID | None) -> object:
+def settle(given: Outside, _about: object) -> object:
     """The worker re-reads what is due."""
     return loops.settle(given.database, given.stripe, given.callbacks, given.clock)
 
 
-def settle_one(given: Outside, payment_id: UUID | None) -> object:
+def settle_one(given: Outside, payment_id: object) -> object:
     """The page that the payer comes back to."""
-    assert payment_id is not None
+    assert isinstance(payment_id, UUID)
     return loops.settle_one(given.database, given.stripe, given.callbacks, payment_id, given.clock)
 
 
-def expire_sessions(given: Outside, _about: UUID | None) -> object:
+def expire_sessions(given: Outside, _about: object) -> object:
     """The worker closes what is past its deadline."""
     return loops.expire_sessions(given.database, given.stripe, given.callbacks, given.clock)
 
 
-def send_refunds(given: Outside, _about: UUID | None) -> object:
+def send_refunds(given: Outside, _about: object) -> object:
     """The worker sends what is owed back."""
     return loops.send_refunds(given.database, given.stripe, given.callbacks, given.clock)
 
 
-def poll_refunds(given: Outside, _about: UUID | None) -> object:
+def poll_refunds(given: Outside, _about: object) -> object:
     """The worker asks what became of it."""
     return loops.poll_refunds(given.database, given.stripe, given.callbacks, given.clock)
 
 
-def find_disputes(given: Outside, _about: UUID | None) -> object:
+def find_disputes(given: Outside, _about: object) -> object:
     """The worker lists disputes."""
     return loops.find_disputes(given.database, given.stripe, given.clock, lambda: TOWN)
 
 
-def follow_disputes(given: Outside, _about: UUID | None) -> object:
+def follow_disputes(given: Outside, _about: object) -> object:
     """The worker re-reads disputes."""
     return loops.follow_disputes(given.database, given.stripe, given.clock)
 
 
-def follow_parked(given: Outside, _about: UUID | None) -> object:
+def follow_parked(given: Outside, _about: object) -> object:
     """The worker asks about what messages named."""
     return loops.follow_parked(given.database, given.stripe, given.clock, lambda: TOWN)
 
 
-def settle_books(given: Outside, _about: UUID | None) -> object:
+def settle_books(given: Outside, _about: object) -> object:
     """The worker copies Stripe's movements and payouts, and compares."""
     return settlement.settle(given.database, given.stripe, given.clock, municipality_id=TOWN)
 
 
-def with_random_keys(given: Outside, payment_id: UUID | None) -> object:
+def with_random_keys(given: Outside, payment_id: object) -> object:
     """The planted defect: every call has a key of its own."""
     return open_session(replace(given, stripe=cast(StripeApi, _RandomKeys(given.stripe))), payment_id)
 
 
-def with_the_outcome_first(given: Outside, about: UUID | None) -> object:
+def with_the_outcome_first(given: Outside, about: object) -> object:
     """The planted defect: what is hoped for is committed, and then asked for."""
     hopeful = _OutcomeFirst(given.stripe)
     send_refunds(replace(given, stripe=cast(StripeApi, hopeful)), about)
@@ -118,7 +120,7 @@ class Killed:
     database_url: str
     stripe_url: str
 
-    def points(self, job: Job, about: UUID | None, clock: SkippingClock) -> list[str]:
+    def points(self, job: Job, about: object, clock: SkippingClock) -> list[str]:
         """Run a job to its end; every point it came by."""
         told, tell = _processes.Pipe(duplex=False)
         process = self._started(job, about, clock, None, tell)
@@ -127,7 +129,7 @@ class Killed:
         assert process.exitcode == 0, f"{job.__name__} ended with {process.exitcode}"
         return names
 
-    def kill(self, job: Job, about: UUID | None, clock: SkippingClock, at: int) -> None:
+    def kill(self, job: Job, about: object, clock: SkippingClock, at: int) -> None:
         """Run a job up to a point, by its place, and kill it there."""
         _, tell = _processes.Pipe(duplex=False)
         process = self._started(job, about, clock, at, tell)
@@ -135,7 +137,7 @@ class Killed:
         assert process.exitcode == -signal.SIGKILL, f"{job.__name__} came by no point {at}"
 
     def _started(
-        self, job: Job, about: UUID | None, clock: SkippingClock, at: int | None, tell: Connection
+        self, job: Job, about: object, clock: SkippingClock, at: int | None, tell: Connection
     ) -> Any:
         arguments = (self, job, about, clock.skipped, at, tell)
         process = _processes.Process(target=_run, args=arguments, daemon=True)
@@ -169,12 +171,17 @@ def _note(session: Session, act: str, subject: UUID, now: datetime) -> None:
 
 
 def _run(
-    world: Killed, job: Job, about: UUID | None, skipped: timedelta, at: int | None, tell: Connection
+    world: Killed, job: Job, about: object, skipped: timedelta, at: int | None, tell: Connection
 ) -> None:
     clock, points = SkippingClock(), _Points(at)
     clock.skipped = skipped
-    stripe = cast(StripeApi, _Answering(StripePort(SECRET_KEY, world.stripe_url), points))
-    job(Outside(_Committing(world.database_url, points), stripe, remembered(), clock), about)
+    database = _Committing(world.database_url, points)
+
+    def watched(port: Any) -> Any:
+        return _Answering(port, points)
+
+    stripe = cast(StripeApi, watched(StripePort(SECRET_KEY, world.stripe_url)))
+    job(Outside(database, stripe, remembered(), clock, watched), about)
     tell.send(points.names)
 
 
@@ -208,18 +215,19 @@ class _Committing(Database):
 
 
 class _Answering:
-    def __init__(self, stripe: StripeApi, points: _Points) -> None:
-        self._stripe = stripe
+    def __init__(self, port: Any, points: _Points) -> None:
+        self._port = port
         self._points = points
 
     def __getattr__(self, name: str) -> Any:
-        effect = getattr(self._stripe, name)
+        effect = getattr(self._port, name)
         if not callable(effect):
             return effect
 
         def call(*words: Any, **named: Any) -> Any:
             answer = effect(*words, **named)
-            self._points.reach(f"{name} is answered")
+            if name != "close":
+                self._points.reach(f"{name} is answered")
             return answer
 
         return call
