@@ -180,7 +180,7 @@ class Proof:
             act()
             self._rare(name, every_s, act)
 
-        self.agenda.after(every_s, name, again)
+        self.agenda.after(every_s * (6 if self.trouble.is_healed else 1), name, again)
 
     def _rare_work(self) -> None:
         if self.trouble.is_worker_up:

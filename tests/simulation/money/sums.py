@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
+from booking.money_desk import nightly
 from booking.reservations.models import Reservation, State
 from payments import ledger
 from payments.case_models import Case, Dispute
@@ -40,6 +41,7 @@ def compared(proof: "Proof") -> tuple[list[str], dict[str, int]]:
         sums.cash()
         sums.settlement(found)
         sums.everybody()
+        sums.audit()
         return sums.differences, sums.figures
 
 
@@ -201,6 +203,13 @@ class _Sums:
                 self.differences.append(f"{name} can still be charged")
         waiting = self._session.scalars(sa.select(Payment.id).where(Payment.state.in_(CAN_CAPTURE))).all()
         self._equal("attempts that are not over", len(waiting), 0)
+
+    def audit(self) -> None:
+        """The nightly audit's own checks, every one of them."""
+        found = nightly.audit_night(self._session, municipality_id=self._town, now=self._proof.clock.now())
+        for name, checked in found.checks.items():
+            self.differences += [f"audit {name}: {one.subject} {one.yen}" for one in checked.findings]
+        self.figures["checks of the nightly audit"] = len(found.checks)
 
     def _kept(self) -> Counter[str]:
         """What is left with us of each reservation's money, by Stripe's objects and the drawer alone.
