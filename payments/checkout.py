@@ -19,6 +19,7 @@ from payments.errors import (
     AlreadyPaid,
     AttemptOver,
     AttemptStanding,
+    BelowLeast,
     FundsAwaited,
     SlipOut,
     StripeFailed,
@@ -33,6 +34,10 @@ from payments.states import CAN_CAPTURE, Method, PaymentState
 SESSION_LIVES_FOR = timedelta(minutes=31)
 """Stripe's least is 30 minutes, by its own clock when the call arrives."""
 _STRIPE_LEAST = timedelta(minutes=30)
+LEAST_YEN = 50
+"""Source: docs.stripe.com/currencies, "Minimum and maximum charge amounts"."""
+MOST_ITEMS = 49
+"""Each is named in the session's metadata, beside the attempt: Stripe keeps 50 keys."""
 LISTING_REACHES_BACK = timedelta(days=1)
 """How far before our own clock's word a listing starts: a clock that is wrong must not hide a session."""
 
@@ -89,6 +94,7 @@ def start(
         SlipOut: a slip is out for one of them.
         AttemptStanding: an attempt for other items or amounts, or one being closed, can still capture.
         AttemptOver: the deadline has passed.
+        BelowLeast: all of it together is less than Stripe takes.
     """
     _require_sound(items)
     if deadline_at <= now:
@@ -193,8 +199,12 @@ def round_key(stem: str, number: int) -> str:
 def _require_sound(items: Sequence[Item]) -> None:
     if not items or len({item.reference for item in items}) != len(items):
         raise ContractBroken("an attempt pays for at least one thing, and for each once")
+    if len(items) > MOST_ITEMS:
+        raise ContractBroken(f"an attempt for {len(items)} things")
     if any(item.amount_yen <= 0 for item in items):
         raise ContractBroken("nothing to pay is confirmed without an attempt")
+    if sum(item.amount_yen for item in items) < LEAST_YEN:
+        raise BelowLeast
 
 
 def _standing(session: Session, references: Sequence[UUID]) -> Sequence[Payment]:

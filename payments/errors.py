@@ -17,6 +17,16 @@ class AttemptStanding(Refused):
     sentence = "前のお支払い手続きを終了しています。少し待ってからもう一度お試しください。"
 
 
+class BelowLeast(Refused):
+    """Less than Stripe takes from a card."""
+
+    code = "below_least"
+    sentence = (
+        "50円未満の金額はカードで支払えません。"
+        "ほかの未払いと合わせて50円以上にするか、窓口でお支払いください。"
+    )
+
+
 class SlipOut(Refused):
     """A slip is out for it: paid by card as well, it would be paid twice."""
 

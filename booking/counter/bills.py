@@ -25,8 +25,6 @@ from payments.slips import Slip, slips_of
 
 INVOICES_WAIT_FOR = timedelta(minutes=30)
 """How long the card page stays open where only invoices are paid: nothing else ends it."""
-MOST = 50
-"""How many things one card session pays for; Stripe takes a hundred."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,11 +115,12 @@ def ask(session: Session, *, actor: Actor, references: Sequence[UUID], base_url:
         BadInput: nothing is chosen, or too much.
         NotThere: not the actor's.
         NotPayable, NotSellableNow, AlreadyPaid, SlipOut, FundsAwaited: for one of them; nothing is started.
+        BelowLeast: all of them together are too little for a card.
     """
     chosen = sorted(set(references))
-    if not 0 < len(chosen) <= MOST:
-        sentence = "支払うものを選んでください。" if not chosen else f"一度に選べるのは{MOST}件までです。"
-        raise BadInput("item", sentence=sentence)
+    if not 0 < len(chosen) <= checkout.MOST_ITEMS:
+        sentence = f"一度に選べるのは{checkout.MOST_ITEMS}件までです。"
+        raise BadInput("item", sentence=sentence if chosen else "支払うものを選んでください。")
     items, ends = [], []
     for reference in chosen:
         item, until = _payable(session, actor, reference, now=now)

@@ -1,6 +1,7 @@
 """Stripe as the payments code sees it: the adapter against the sandbox process, and the double, alike."""
 
 from contextlib import suppress
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -9,8 +10,9 @@ import requests
 from core.database import Database
 from core.errors import ContractBroken
 from core.ids import new_id
+from payments.checkout import LEAST_YEN, MOST_ITEMS
 from payments.errors import StripeFailed, StripeRejected, StripeUnavailable
-from payments.remote import RefundStatus, SessionStatus
+from payments.remote import RefundStatus, SessionLine, SessionStatus
 from payments.stripe_port import StripePort
 from tests.contract.payments.account import (
     SINCE,
@@ -65,6 +67,25 @@ def test_an_expired_session_says_so_and_a_paid_one_cannot_be_expired(account: Ac
 def test_less_than_half_an_hour_is_refused(account: Account) -> None:
     with pytest.raises(StripeRejected):
         account.api.create_session(an_order(minutes=29), key=a_key())
+
+
+def test_as_many_things_as_an_attempt_may_pay_for_are_taken_and_one_more_is_not(
+    sandbox_account: Account,
+) -> None:
+    names = tuple(new_id(the_time()) for _ in range(MOST_ITEMS + 1))
+    lines = tuple(SessionLine("見本体育館 半面A", 300) for _ in names)
+    most = replace(an_order(), references=names[:-1], lines=lines[:-1])
+    assert sandbox_account.api.create_session(most, key=a_key()).amount == MOST_ITEMS * 300
+    with pytest.raises(StripeRejected):
+        sandbox_account.api.create_session(replace(an_order(), references=names, lines=lines), key=a_key())
+
+
+def test_as_little_as_an_attempt_may_ask_is_taken_and_a_yen_less_is_not(sandbox_account: Account) -> None:
+    least = replace(an_order(), lines=(SessionLine("見本体育館 半面A", LEAST_YEN),))
+    assert sandbox_account.api.create_session(least, key=a_key()).amount == LEAST_YEN
+    less = replace(an_order(), lines=(SessionLine("見本体育館 半面A", LEAST_YEN - 1),))
+    with pytest.raises(StripeRejected):
+        sandbox_account.api.create_session(less, key=a_key())
 
 
 def test_what_is_not_there_is_refused(account: Account) -> None:

@@ -11,6 +11,7 @@ from payments.errors import (
     AlreadyPaid,
     AttemptOver,
     AttemptStanding,
+    BelowLeast,
     StripeRejected,
     StripeUnavailable,
 )
@@ -36,6 +37,15 @@ def test_one_attempt_may_pay_for_several_reservations(till: Till, reservation: U
     payment_id = till.paid(reservation, another, amount_yen=700)
     assert till.payment(payment_id).amount_yen == 1400
     assert sorted(till.notes.settled) == sorted([(reservation, 700), (another, 700)])
+
+
+def test_less_than_stripe_takes_is_refused_before_anything_is_written(
+    till: Till, reservation: UUID, another: UUID
+) -> None:
+    with pytest.raises(BelowLeast):
+        till.start(reservation, amount_yen=49)
+    together = till.start(reservation, another, amount_yen=25)
+    assert till.payment(together).amount_yen == 50
 
 
 def test_what_is_paid_cannot_be_started_again(till: Till, reservation: UUID) -> None:
