@@ -5,7 +5,15 @@ from flask import Blueprint
 from booking.app import health
 from booking.app.services import Services
 from booking.availability import pages as availability
-from booking.counter import bill_pages, counter_pages, invoice_pages, pay_out_pages, proxy_pages, slip_pages
+from booking.counter import (
+    bill_pages,
+    counter_pages,
+    group_pages,
+    invoice_pages,
+    pay_out_pages,
+    proxy_pages,
+    slip_pages,
+)
 from booking.fees import my_pages as my_relief
 from booking.fees import relief_pages as manage_relief
 from booking.fees import table_pages as fee_tables
@@ -86,6 +94,7 @@ PAGES: tuple[Blueprint, ...] = (
     counter_pages.pages,
     slip_pages.pages,
     pay_out_pages.pages,
+    group_pages.pages,
     invoice_pages.pages,
     proxy_pages.pages,
 )

@@ -1,4 +1,4 @@
-"""/manage/money/invoices: monthly invoices, how each is paid, and which groups may pay by invoice."""
+"""/manage/money/invoices: monthly invoices, and how each is paid."""
 
 from collections.abc import Callable
 from uuid import UUID
@@ -9,7 +9,7 @@ from flask.typing import ResponseReturnValue
 from booking.app.guards import Here, manager_only, reading, writing
 from booking.app.http_errors import status_of
 from booking.app.parsing import day_of, id_of, number_of
-from booking.counter import desk, postpaid_groups
+from booking.counter import desk, group_terms
 from booking.counter.counter_pages import MOST_YEN
 from booking.people.models import Group
 from core.clock import civil_day
@@ -28,11 +28,6 @@ _DONE = {
     "paid": "支払いを記録しました。",
     "closing": "まだ受け取らないでください。カードの支払い手続きを終了しています。",
 }
-_GROUP_DONE = {
-    "on": "後納を承認しました。次の予約から選べます。",
-    "off": "後納の承認を取り消しました。すでに後納で予約したものは、そのまま請求します。",
-    "same": "変更はありません。",
-}
 
 
 @pages.get(PAGE)
@@ -45,36 +40,6 @@ def show_invoices() -> ResponseReturnValue:
     return render_template(
         "manage/counter/invoices.html", invoices=found, names=names, today=civil_day(here.now)
     )
-
-
-@pages.get(f"{PAGE}/groups")
-@manager_only
-def show_groups() -> ResponseReturnValue:
-    """Which groups may pay by monthly invoice."""
-    return _groups(None)
-
-
-@pages.post(f"{PAGE}/groups/<uuid:group_id>")
-@manager_only
-def set_group(group_id: UUID) -> ResponseReturnValue:
-    """Let a group pay by invoice, or no more."""
-    is_on = request.form.get("is_postpaid") == "1"
-    try:
-        with writing() as here:
-            changed = postpaid_groups.set_postpaid(
-                here.session,
-                actor=here.actor,
-                group_id=group_id,
-                is_postpaid=is_on,
-                reason=request.form.get("reason", ""),
-                now=here.now,
-            )
-    except NotThere:
-        raise
-    except Refused as error:
-        return _groups(error, group_id)
-    done = ("on" if is_on else "off") if changed else "same"
-    return redirect(f"{PAGE}/groups?done={done}", code=303)
 
 
 @pages.get(_ONE)
@@ -146,7 +111,7 @@ def _act(invoice_id: UUID, act: Callable[[Here], bool], then: str) -> ResponseRe
 
 
 def _names(here: Here) -> dict[UUID, str]:
-    every = postpaid_groups.groups(here.session, municipality_id=here.municipality_id)
+    every = group_terms.groups(here.session, municipality_id=here.municipality_id)
     return {group.id: group.name for group in every}
 
 
@@ -168,18 +133,5 @@ def _invoice(invoice_id: UUID, error: Refused | None) -> ResponseReturnValue:
             is_waiting=request.args.get("done") == "closing",
             error=error,
             now=here.now,
-        )
-    return (page, status_of(error)) if error else page
-
-
-def _groups(error: Refused | None, group_id: UUID | None = None) -> ResponseReturnValue:
-    with reading() as here:
-        page = render_template(
-            "manage/counter/groups.html",
-            groups=postpaid_groups.groups(here.session, municipality_id=here.municipality_id),
-            refused=group_id,
-            reason=request.form.get("reason", ""),
-            done=_GROUP_DONE.get(request.args.get("done", "")) if error is None else None,
-            error=error,
         )
     return (page, status_of(error)) if error else page

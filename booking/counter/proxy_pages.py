@@ -11,7 +11,7 @@ from booking.app.parsing import Sent, day_of, id_of, number_of, window_of
 from booking.availability.month import of_month
 from booking.availability.status import BandLine, BandStatus
 from booking.counter import proxy
-from booking.counter.postpaid_groups import groups
+from booking.counter.group_terms import groups
 from booking.places.catalogue import catalogue
 from booking.reservations.models import Channel
 from core.clock import civil_day

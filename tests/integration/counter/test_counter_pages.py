@@ -3,12 +3,9 @@
 import re
 from uuid import UUID
 
-import sqlalchemy as sa
 from flask.testing import FlaskClient
 
-from booking.people.models import Group
 from booking.reservations.models import State
-from core.audit import AuditEntry
 from core.ids import new_id
 from tests.integration.booking.town import NOW, window
 from tests.integration.counter.conftest import Counter
@@ -104,19 +101,6 @@ def test_cash_is_brought_to_the_bank_on_the_page(office: Counter) -> None:
     done = send(desk, PAGE, f"{PAGE}/hand-in", **(fields | {"handed_in_yen": 600}))
     assert done.location.endswith("done=handed_in")
     assert office.books() == {"bank": 600, "usage_fees": -600}
-
-
-def test_a_group_is_let_pay_by_invoice_with_a_reason_that_is_kept(office: Counter) -> None:
-    desk, group_id = desk_of(office), office.site.town.general
-    assert send(desk, GROUPS, f"{GROUPS}/{group_id}", is_postpaid=1, reason=" ").status_code == 400
-    for done in ("on", "same"):
-        answer = send(desk, GROUPS, f"{GROUPS}/{group_id}", is_postpaid=1, reason="毎週使うため")
-        assert answer.location == f"{GROUPS}?done={done}"
-    with office.database.reading() as session:
-        assert session.get_one(Group, group_id).is_postpaid
-        acts = session.scalars(sa.select(AuditEntry).where(AuditEntry.act == "group.postpaid_on")).all()
-    assert [act.detail for act in acts] == [{"reason": "毎週使うため"}]
-    assert send(desk, GROUPS, f"{GROUPS}/{group_id}", is_postpaid=0, reason="やめた").location.endswith("off")
 
 
 def test_a_resident_finds_none_of_these_pages(office: Counter) -> None:

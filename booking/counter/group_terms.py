@@ -1,5 +1,6 @@
-"""Who may pay by monthly invoice: a manager's decision with a reason, for a group."""
+"""What a group is to the fees, and whether it pays by monthly invoice: a manager's decision with a reason."""
 
+from dataclasses import asdict, dataclass
 from datetime import datetime
 from uuid import UUID
 
@@ -14,12 +15,21 @@ from core.errors import BadInput, NotThere
 MAX_REASON = 200
 
 
-def set_postpaid(
-    session: Session, *, actor: Actor, group_id: UUID, is_postpaid: bool, reason: str, now: datetime
-) -> bool:
-    """Let a group pay by monthly invoice, or no more; False: it was so already, and nothing has changed.
+@dataclass(frozen=True, slots=True)
+class GroupTerms:
+    """What is decided about a group."""
 
-    What is charged already stays charged and is invoiced.
+    is_out_of_town: bool
+    is_commercial: bool
+    is_postpaid: bool
+
+
+def set_terms(
+    session: Session, *, actor: Actor, group_id: UUID, terms: GroupTerms, reason: str, now: datetime
+) -> bool:
+    """Decide all of it; False: it was so already, and nothing has changed.
+
+    What is sold keeps its price, and what is charged already stays charged and is invoiced.
 
     Raises:
         BadInput: no reason, or one longer than `MAX_REASON`.
@@ -36,17 +46,19 @@ def set_postpaid(
     )
     if group is None or not actor.is_manager:
         raise NotThere(f"group {group_id}")
-    if group.is_postpaid == is_postpaid:
+    changed = {name: value for name, value in asdict(terms).items() if getattr(group, name) != value}
+    if not changed:
         return False
-    group.is_postpaid = is_postpaid
+    for name, value in changed.items():
+        setattr(group, name, value)
     session.flush()
     audit.record(
         session,
         municipality_id=actor.municipality_id,
         actor=str(actor.account_id),
-        act="group.postpaid_on" if is_postpaid else "group.postpaid_off",
+        act="group.set_terms",
         subject=str(group_id),
-        detail={"reason": reason},
+        detail={"reason": reason, **changed},
         now=now,
     )
     return True
