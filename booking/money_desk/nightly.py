@@ -17,6 +17,7 @@ from sqlalchemy.orm import Session
 
 from booking.money_desk.waived import waived_is_as_sold
 from booking.papers import register
+from booking.refunding.batch_queries import given
 from booking.refunding.policy import Cause, quote_back
 from booking.reservations.models import Reservation, State
 from booking.reservations.states import OPEN
@@ -158,29 +159,29 @@ def _abouts(check: str, findings: Sequence[Finding]) -> list[About]:
 
 
 def money_has_its_slot(session: Session, municipality_id: int, _now: datetime) -> Checked:
-    """S2, S3: who has a slot has paid exactly its fee; who has none has been owed back what is not earned.
+    """S2, S3: who has a slot has paid exactly its fee, less what staff gave back; who has none has been owed
+    back what is not earned.
 
     What a group loses by its own cancelling is earned, by the policy as sold and the instant it cancelled at.
     """
-    moved = _moved(municipality_id)
-    net = sa.func.coalesce(moved.c.yen, 0)
+    moved, back = _moved(municipality_id), given(municipality_id)
+    net, fee = sa.func.coalesce(moved.c.yen, 0), Reservation.amount_yen - sa.func.coalesce(back.c.yen, 0)
     rows = session.execute(
-        sa.select(Reservation, net)
+        sa.select(Reservation, net, fee)
         .outerjoin(moved, moved.c.reference == Reservation.id)
+        .outerjoin(back, back.c.reference == Reservation.id)
         .where(
             Reservation.municipality_id == municipality_id,
             sa.or_(
-                sa.and_(Reservation.state.in_(_HAS_THE_SLOT), net != Reservation.amount_yen),
+                sa.and_(Reservation.state.in_(_HAS_THE_SLOT), net != fee),
                 sa.and_(Reservation.state.not_in(_HAS_THE_SLOT), net != 0),
             ),
         )
         .order_by(Reservation.id)
     )
     found = []
-    for reservation, yen in rows:
-        off = int(yen) - (
-            reservation.amount_yen if reservation.state in _HAS_THE_SLOT else _earned(reservation, int(yen))
-        )
+    for reservation, yen, due in rows:
+        off = int(yen) - (int(due) if reservation.state in _HAS_THE_SLOT else _earned(reservation, int(yen)))
         if off:
             found.append(Finding(str(reservation.id), off, reference=reservation.id))
     return Checked(count(session, Reservation, municipality_id), found)

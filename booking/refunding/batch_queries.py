@@ -173,3 +173,17 @@ def _batch(row: RefundBatch, maker: str, decider: str | None) -> BatchLine:
         decided_at=row.decided_at,
         decided_by_name=decider,
     )
+
+
+def given(municipality_id: int) -> sa.Subquery:
+    """Per reservation (`reference`): the `yen` of batches that were agreed to."""
+    return (
+        sa.select(
+            RefundBatchItem.reservation_id.label("reference"),
+            sa.func.sum(RefundBatchItem.amount_yen).label("yen"),
+        )
+        .join(RefundBatch, RefundBatch.id == RefundBatchItem.batch_id)
+        .where(RefundBatch.municipality_id == municipality_id, RefundBatch.state == BatchState.APPROVED)
+        .group_by(RefundBatchItem.reservation_id)
+        .subquery()
+    )
