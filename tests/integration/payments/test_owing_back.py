@@ -1,182 +1,175 @@
-"""What is owed back, rule by rule: of which payment, from which account, once for each cause."""
+"""What is owed back is booked where the money had gone, goes the way it came, never more than is left."""
 
-from datetime import timedelta
+from datetime import date
+from threading import Barrier, Thread
 from uuid import UUID
 
 import pytest
 import sqlalchemy as sa
 
 from core.errors import ContractBroken
-from payments import refunds
+from core.ids import new_id
+from payments import invoices, refunds
 from payments.case_models import Case
+from payments.invoice_models import Charge
 from payments.models import LedgerEntry, Payment, PaymentItem, Refund
+from payments.states import Method
 from tests.integration.payments.conftest import START, TOWN, Till
-from tests.integration.payments.postpaid import charged, charges
+
+PAYER = new_id(START)
 
 
-def rest(till: Till, reference: UUID, cause: str) -> int:
+def charge(till: Till, reference: UUID, amount_yen: int = 900) -> None:
+    with till.database.transaction() as session:
+        invoices.charge(
+            session,
+            municipality_id=TOWN,
+            payer=PAYER,
+            reference=reference,
+            label="見本体育館",
+            amount_yen=amount_yen,
+            used_on=date(2026, 11, 28),
+            now=till.clock.now(),
+        )
+
+
+def charges(till: Till) -> list[tuple[UUID, str, int]]:
+    with till.database.reading() as session:
+        rows = session.scalars(sa.select(Charge).order_by(Charge.id))
+        return [(row.reference, row.cause, row.amount_yen) for row in rows]
+
+
+def rest(till: Till, reference: UUID, cause: str = "revoked") -> int:
     with till.database.transaction() as session:
         return refunds.owe_rest(session, reference=reference, cause=cause, now=till.clock.now())
 
 
-def left(till: Till, *references: UUID) -> dict[UUID, int]:
+def left(till: Till, *references: UUID) -> list[int]:
     with till.database.reading() as session:
-        return refunds.left_of(session, references=references)
+        found = refunds.left_of(session, references=references)
+    assert list(found) == list(references)
+    return list(found.values())
 
 
-def owed(till: Till) -> list[Refund]:
-    with till.database.reading() as session:
-        return list(session.scalars(sa.select(Refund).order_by(Refund.amount_yen)))
-
-
-def change(till: Till, statement: sa.Update) -> None:
-    with till.database.transaction() as session:
-        session.execute(statement)
-
-
-def paid_again(till: Till, reference: UUID, amount_yen: int) -> UUID:
-    """Settled a second time: it had been paid for something else and is counted for this one by hand."""
-    other = till.paid(TWIN, amount_yen=amount_yen)
-    change(till, sa.update(PaymentItem).where(PaymentItem.payment_id == other).values(reference=reference))
-    return other
-
-
-TWIN = UUID("01a1fb67-1800-70dd-93fc-564f54860001")
-
-
-def test_what_is_owed_is_a_row_that_is_due_now_and_a_set(till: Till, reservation: UUID) -> None:
+def test_a_refund_says_what_of_whom_and_is_due_at_once(till: Till, reservation: UUID) -> None:
     payment_id = till.paid(reservation)
-    till.clock.advance(hours=2)
-    [refund_id] = till.owe(reservation, 400, "part")
-    [row] = owed(till)
-    now = START + timedelta(hours=2)
-    assert (row.id, row.municipality_id, row.payment_id) == (refund_id, TOWN, payment_id)
-    assert (row.reference, row.amount_yen, row.cause) == (reservation, 400, "part")
-    assert (row.state, row.method, row.id.version) == ("owed", "stripe", 7)
-    assert row.created_at == row.state_changed_at == row.next_due_at == now
+    till.clock.advance(minutes=5)
+    (refund_id,) = till.owe(reservation, 700, "part")
+    row = till.refund(refund_id)
+    now = till.clock.now()
+    assert (row.municipality_id, row.payment_id, row.reference) == (TOWN, payment_id, reservation)
+    assert (row.amount_yen, row.cause, row.state, row.method) == (700, "part", "owed", "stripe")
+    assert (row.created_at, row.state_changed_at, row.next_due_at) == (now, now, now)
     with till.database.reading() as session:
         lines = session.scalars(
-            sa.select(LedgerEntry).where(LedgerEntry.refund_id == refund_id).order_by(LedgerEntry.line)
+            sa.select(LedgerEntry).where(LedgerEntry.set_key == f"owe:{refund_id}").order_by(LedgerEntry.line)
         ).all()
-        assert session.scalars(sa.select(Case)).all() == [], "it goes back by itself"
+        assert session.scalars(sa.select(Case)).all() == []
     assert [(line.account, line.amount_yen) for line in lines] == [
-        ("usage_fees", 400),
-        ("refunds_payable", -400),
+        ("usage_fees", 700),
+        ("refunds_payable", -700),
     ]
-    assert {(line.set_key, line.municipality_id, line.at) for line in lines} == {
-        (f"owe:{refund_id}", TOWN, now)
-    }
-    assert {(line.reference, line.payment_id) for line in lines} == {(reservation, payment_id)}
+    assert {line.reference for line in lines} == {reservation}
+    assert {line.payment_id for line in lines} == {payment_id}
+    assert {line.refund_id for line in lines} == {refund_id}
+    assert {line.municipality_id for line in lines} == {TOWN}
+    assert {line.at for line in lines} == {now}
 
 
-def test_it_comes_from_the_account_that_its_own_money_was_booked_against(
+def test_what_was_paid_by_hand_goes_back_by_hand_and_somebody_is_told(till: Till, reservation: UUID) -> None:
+    payment_id = till.paid(reservation)
+    with till.database.transaction() as session:
+        session.get_one(Payment, payment_id).method = Method.CASH
+    (refund_id,) = till.owe(reservation, 700, "part")
+    assert till.refund(refund_id).method == "cash"
+    with till.database.reading() as session:
+        (case,) = session.scalars(sa.select(Case)).all()
+    assert (case.kind, case.refund_id, case.amount_yen) == ("pay_out", refund_id, 700)
+    assert case.opened_at == till.clock.now()
+
+
+def test_it_is_booked_against_what_the_money_had_been_booked_against(
     till: Till, reservation: UUID, another: UUID
 ) -> None:
-    till.paid(reservation, another)
-    change(
-        till,
-        sa.update(PaymentItem).where(PaymentItem.reference == another).values(account="receivables"),
-    )
-    till.owe(another, 300)
-    till.owe(reservation, 200)
-    balances = till.balances()
-    assert (balances["receivables"], balances["usage_fees"]) == (300, -2800)
-
-
-def test_money_that_came_by_hand_is_a_case_as_soon_as_it_is_owed(till: Till, reservation: UUID) -> None:
-    payment_id = till.paid(reservation)
-    change(till, sa.update(Payment).values(method="cash"))
-    till.owe(reservation, 400)
-    assert [row.method for row in owed(till)] == ["cash"]
+    payment_id = till.paid(reservation, another)
+    with till.database.transaction() as session:
+        item = session.get_one(PaymentItem, (payment_id, another))
+        item.account = "receivables"
+    till.owe(another, 100, "late")
+    till.owe(reservation, 10, "late")
     with till.database.reading() as session:
-        [case] = session.scalars(sa.select(Case)).all()
-    assert (case.kind, case.payment_id, case.opened_at) == ("pay_out", payment_id, START)
+        rows = session.scalars(sa.select(LedgerEntry).where(LedgerEntry.set_key.startswith("owe:")))
+        assert sorted((row.account, row.amount_yen) for row in rows if row.amount_yen > 0) == [
+            ("receivables", 100),
+            ("usage_fees", 10),
+        ]
 
 
-def test_two_payments_of_one_reservation_give_back_the_newest_first(till: Till, reservation: UUID) -> None:
-    older = till.paid(reservation, amount_yen=1000)
-    till.clock.advance(minutes=1)
-    newer = paid_again(till, reservation, 600)
-    assert left(till, reservation) == {reservation: 1600}
-    till.owe(reservation, 500, "first")
-    assert [(row.payment_id, row.amount_yen) for row in owed(till)] == [(newer, 500)]
-    till.owe(reservation, 300, "second")
-    assert {(row.cause, row.payment_id): row.amount_yen for row in owed(till)} == {
-        ("first", newer): 500,
-        ("second", newer): 100,
-        ("second", older): 200,
-    }
-    assert left(till, reservation) == {reservation: 800}
-    with pytest.raises(ContractBroken, match=f"801 yen to refund for {reservation}, 1 more than is there"):
-        till.owe(reservation, 801, "third")
-    assert len(till.owe(reservation, 300, "second")) == 2
-    assert rest(till, reservation, "second") == 300
-    assert rest(till, reservation, "last") == 800
-    assert left(till, reservation) == {reservation: 0}
-
-
-def test_of_two_settled_in_one_instant_the_one_begun_last_gives_first(till: Till, reservation: UUID) -> None:
-    till.paid(reservation, amount_yen=1000)
-    till.clock.advance(seconds=1)
-    later = paid_again(till, reservation, 600)
-    change(till, sa.update(Payment).values(settled_at=START))
-    till.owe(reservation, 10)
-    assert [row.payment_id for row in owed(till)] == [later]
-
-
-def test_the_same_cause_gives_its_rows_in_the_order_in_which_they_were_written(
-    till: Till, reservation: UUID
+def test_what_is_charged_is_let_off_once_by_cause_and_no_money_goes(
+    till: Till, reservation: UUID, another: UUID
 ) -> None:
-    till.paid(reservation, amount_yen=1000)
-    till.clock.advance(minutes=1)
-    paid_again(till, reservation, 600)
-    written = till.owe(reservation, 1600)
-    assert till.owe(reservation, 1600) == sorted(written)
-    change(till, sa.update(Refund).where(Refund.id == max(written)).values(created_at=START))
-    assert till.owe(reservation, 1600) == [max(written), min(written)]
+    charge(till, another, 50)
+    charge(till, reservation)
+    for _ in range(2):
+        assert till.owe(reservation, 300, "cancelled") == []
+    assert charges(till)[2:] == [(reservation, "cancelled", -300)]
+    assert left(till, reservation, another) == [600, 50]
+    with pytest.raises(ContractBroken):
+        till.owe(reservation, 601, "batch:1")
+    assert rest(till, reservation) == 600
+    assert rest(till, reservation) == 600
+    assert charges(till)[3:] == [(reservation, "revoked", -600)]
+    assert left(till, reservation, another) == [0, 50]
+    assert till.count(Refund) == 0
+    assert till.balances() == {"receivables": 50, "usage_fees": -50}
+    with till.database.reading() as session:
+        assert {row.charged_at for row in session.scalars(sa.select(Charge))} == {till.clock.now()}
 
 
-def test_a_refund_is_not_below_zero(till: Till, reservation: UUID) -> None:
+def test_what_is_left_counts_settled_money_alone_and_each_reference_by_itself(
+    till: Till, reservation: UUID, another: UUID
+) -> None:
+    unpaid, wrong, elsewhere = (new_id(START) for _ in range(3))
+    till.paid(reservation, another)
+    till.paid(elsewhere, amount_yen=50)
+    till.opened(unpaid)
+    _, session_id = till.opened(wrong)
+    till.stripe.pay(session_id, amount=5)
+    till.clock.advance(seconds=20)
+    till.settle()
+    till.owe(reservation, 300, "part")
+    till.owe(reservation, 10, "more")
+    till.owe(another, 1, "part")
+    till.owe(elsewhere, 2, "part")
+    assert left(till, reservation, another, unpaid, wrong) == [1190, 1499, 0, 0]
+    assert left(till) == []
+    charge(till, another, 7)
+    assert left(till, another) == [1506]
+
+
+def test_many_causes_at_once_owe_the_rest_once(till: Till, reservation: UUID) -> None:
+    till.paid(reservation)
+    barrier, sums = Barrier(6), []
+
+    def give(cause: str) -> None:
+        barrier.wait()
+        sums.append(rest(till, reservation, cause))
+
+    threads = [Thread(target=give, args=(f"cause {number}",)) for number in range(6)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert sorted(sums) == [0, 0, 0, 0, 0, 1500]
+    assert till.count(Refund) == 1
+
+
+def test_what_cannot_be_owed_says_why(till: Till, reservation: UUID) -> None:
     till.paid(reservation)
     with pytest.raises(ContractBroken, match=r"^a refund is not negative$"):
         till.owe(reservation, -1)
-    assert len(till.owe(reservation, 1)) == 1
-
-
-def test_only_money_that_is_here_goes_back(till: Till, reservation: UUID, another: UUID) -> None:
-    paid = till.paid(reservation)
-    till.owe(reservation, 400, "part")
-    till.paid(another, amount_yen=70)
-    change(till, sa.update(Payment).where(Payment.id == paid).values(state="mismatched"))
-    assert left(till, reservation, another, TWIN) == {reservation: 0, another: 70, TWIN: 0}
-    assert till.owe(reservation, 0, "part") == []
-    assert rest(till, reservation, "part") == 0
-    with pytest.raises(ContractBroken):
-        till.owe(reservation, 1, "more")
-
-
-def test_what_is_owed_for_one_is_not_counted_for_another(
-    till: Till, reservation: UUID, another: UUID
-) -> None:
-    till.paid(reservation, another)
-    till.owe(another, 1500)
-    assert left(till, reservation, another) == {reservation: 1500, another: 0}
-    assert rest(till, reservation, "cancelled") == 1500
-    assert till.balances() == {"stripe_balance": 3000, "refunds_payable": -3000}
-
-
-def test_what_is_paid_by_invoice_is_let_off_instead(till: Till, reservation: UUID, another: UUID) -> None:
-    charged(till, reservation, 600)
-    charged(till, another, 50)
-    till.clock.advance(hours=1)
-    assert till.owe(reservation, 250, "part") == []
-    assert left(till, reservation, another) == {reservation: 350, another: 50}
-    assert rest(till, reservation, "revoked") == 350
-    assert rest(till, reservation, "revoked") == 350
-    assert rest(till, reservation, "again") == 0
-    assert owed(till) == []
-    assert [(row.cause, row.amount_yen, row.charged_at) for row in charges(till)[2:]] == [
-        ("part", -250, START + timedelta(hours=1)),
-        ("revoked", -350, START + timedelta(hours=1)),
-    ]
-    assert till.balances() == {"receivables": 50, "usage_fees": -50}
+    with pytest.raises(
+        ContractBroken, match=rf"^1501 yen to refund for {reservation}, 1 more than is there$"
+    ):
+        till.owe(reservation, 1501)
+    assert till.count(Refund) == 0
