@@ -9,7 +9,7 @@ from tests.bench.night import Night
 from tests.bench.town import BenchTown
 
 PLANTED = 150
-AT_MOST = 45
+AT_MOST = 50
 """Statements of an audit, without those of closed months and of series of papers."""
 
 

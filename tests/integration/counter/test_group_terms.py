@@ -82,9 +82,7 @@ def test_each_is_set_once_with_a_reason_that_is_kept_and_taken_back(office: Coun
 
 
 @pytest.mark.parametrize("kind", ["out_of_town", "commercial"])
-def test_the_next_booking_has_the_new_price_and_what_is_sold_its_own(
-    office: Counter, kind: str
-) -> None:
+def test_the_next_booking_has_the_new_price_and_what_is_sold_its_own(office: Counter, kind: str) -> None:
     doubled(office, kind)
     assert sold(office, 10) == 600
     decide(office, **{f"is_{kind}": 1})
