@@ -14,6 +14,7 @@ _LAYERS = ("unit", "property", "integration")
 settings.register_profile(
     # What fails is not made smaller: that it fails is all that counts. The same mutant, the same verdict.
     "mutation",
+    max_examples=40,
     derandomize=True,
     database=None,
     deadline=None,

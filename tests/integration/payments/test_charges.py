@@ -7,6 +7,7 @@ import pytest
 import sqlalchemy as sa
 
 from core.errors import ContractBroken
+from core.ids import new_id
 from payments import invoices
 from payments.models import LedgerEntry
 from tests.integration.payments.conftest import START, TOWN, Till
@@ -121,6 +122,9 @@ def test_the_rest_is_let_off_whole_and_said_again(till: Till, reservation: UUID,
     assert charges(till)[-1].charged_at == START
     assert charges(till)[-1].cause == "revoked"
     assert rest("again") == 0
+    with till.database.transaction() as session:
+        never = invoices.credit_rest(session, reference=new_id(START), cause="revoked", now=START)
+    assert never == 0
     assert till.balances() == {"receivables": 5000, "usage_fees": -5000}
     with till.database.reading() as session:
         assert invoices.left_of(session, references=[reservation]) == {reservation: 0}
