@@ -7,9 +7,8 @@ weekly payouts are there as settlement leaves them; every month that may be clos
 
 from collections import Counter, defaultdict
 from collections.abc import Iterator
-from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
-from typing import Any, cast
+from typing import cast
 from uuid import UUID
 
 import sqlalchemy as sa
@@ -26,31 +25,32 @@ from payments.book_models import SettlementRun, StripeMovement, StripePayout
 from payments.invoice_models import Charge, Invoice, MoneyCounter
 from payments.invoices import USE
 from payments.ledger import Account, Line
-from payments.models import LedgerEntry, Payment, PaymentItem, Refund
+from payments.models import Payment, PaymentItem, Refund
 from payments.movements import fee_lines, own_key, own_lines
 from payments.states import Method, PaymentState, RefundState
+from tests.bench.rows import BATCH, Rows
 from tests.bench.sold import Sold
 
-_BATCH = 2000
-_TABLES = (Payment, PaymentItem, Refund, Invoice, Charge, LedgerEntry, StripeMovement, StripePayout, Paper)
-"""In the order of their foreign keys."""
 _GOES_TO = {Method.STRIPE: Account.STRIPE_BALANCE, Method.CASH: Account.CASH, Method.SLIP: Account.BANK}
 _PAYOUT_AFTER = timedelta(days=5)
 
 
-@dataclass(slots=True)
 class MoneyYear:
-    """Rows on their way into the tables, and how many there are."""
+    """One town's year."""
 
-    session: Session
-    municipality_id: int
-    rows: Counter[str] = field(default_factory=Counter)
-    _waiting: dict[Any, list[dict[str, Any]]] = field(default_factory=lambda: defaultdict(list))
-    _charged: dict[tuple[UUID, date], list[Sold]] = field(default_factory=lambda: defaultdict(list))
-    _weeks: Counter[date] = field(default_factory=Counter)
-    _slips: int = 0
-    _receipts: Counter[int] = field(default_factory=Counter)
-    _movements: int = 0
+    def __init__(self, session: Session, municipality_id: int) -> None:
+        self.session = session
+        self.municipality_id = municipality_id
+        self._rows = Rows(session, municipality_id)
+        self._charged: dict[tuple[UUID, date], list[Sold]] = defaultdict(list)
+        self._weeks: Counter[date] = Counter()
+        self._receipts: Counter[int] = Counter()
+        self._slips = self._movements = 0
+
+    @property
+    def rows(self) -> Counter[str]:
+        """How many, by table."""
+        return self._rows.written
 
     def plant(self, *, now: datetime) -> None:
         """Pay for every reservation of the town; then close what months may be closed."""
@@ -60,13 +60,13 @@ class MoneyYear:
                 self._charged[sold.group_id, civil_day(sold.starts_at).replace(day=1)].append(sold)
             else:
                 self._paid(sold)
-            if not permits % _BATCH:
-                self._write()
+            if not permits % BATCH:
+                self._rows.write()
         for (payer, month), several in sorted(self._charged.items()):
             self._billed(payer, month, several)
         for day, yen in sorted(self._weeks.items()):
             self._paid_out(day, yen)
-        self._write()
+        self._rows.write()
         self._count(permits)
         self._record_acts(permits // 25, now=now)
         self._close_months(now)
@@ -107,8 +107,8 @@ class MoneyYear:
             }
             for number, one in enumerate(several, 1)
         ]
-        for at in range(0, len(changes), _BATCH):
-            self.session.execute(statement, changes[at : at + _BATCH])
+        for at in range(0, len(changes), BATCH):
+            self.session.execute(statement, changes[at : at + BATCH])
         self.rows["reservation"] = len(changes)
 
     def _paid(self, sold: Sold) -> None:
@@ -122,7 +122,7 @@ class MoneyYear:
         payment_id = new_id(at)
         is_stripe = method == Method.STRIPE
         self._slips += method == Method.SLIP
-        self._add(
+        self._rows.add(
             Payment,
             id=payment_id,
             amount_yen=yen,
@@ -144,7 +144,7 @@ class MoneyYear:
             captured_currency="jpy",
             settled_at=at,
         )
-        self._add(
+        self._rows.add(
             PaymentItem,
             payment_id=payment_id,
             reference=reference,
@@ -155,7 +155,7 @@ class MoneyYear:
             is_standing=True,
         )
         lines = [Line(_GOES_TO[method], yen), Line(account, -yen, reference)]
-        self._post(f"capture:{payment_id}", lines, at, payment_id)
+        self._rows.post(f"capture:{payment_id}", lines, at, payment_id)
         if is_stripe:
             self._move("charge", yen, round(yen * 0.036), payment_id, f"ch_{payment_id.hex}", at)
         return payment_id
@@ -163,7 +163,7 @@ class MoneyYear:
     def _given_back(self, sold: Sold, payment_id: UUID, at: datetime) -> None:
         refund_id, yen = new_id(at), sold.amount_yen
         stripe_id = f"re_{refund_id.hex}" if sold.method == Method.STRIPE else None
-        self._add(
+        self._rows.add(
             Refund,
             id=refund_id,
             payment_id=payment_id,
@@ -180,17 +180,17 @@ class MoneyYear:
             attempts=0,
         )
         owed = [Line(Account.USAGE_FEES, yen, sold.id), Line(Account.REFUNDS_PAYABLE, -yen, sold.id)]
-        self._post(f"owe:{refund_id}", owed, at, payment_id, refund_id)
+        self._rows.post(f"owe:{refund_id}", owed, at, payment_id, refund_id)
         set_key = f"refund:{refund_id}:{stripe_id}"
         gone = [Line(Account.REFUNDS_PAYABLE, yen, sold.id), Line(_GOES_TO[sold.method], -yen, sold.id)]
-        self._post(set_key, gone, at, payment_id, refund_id)
+        self._rows.post(set_key, gone, at, payment_id, refund_id)
         if stripe_id:
             self._move("refund", -yen, 0, payment_id, stripe_id, at, refund_id=refund_id, set_key=set_key)
 
     def _billed(self, payer: UUID, month: date, several: list[Sold]) -> None:
         issued_at = start_of_day(month_close.after(month))
         yen, invoice_id = sum(one.amount_yen for one in several), new_id(issued_at)
-        self._add(
+        self._rows.add(
             Invoice,
             id=invoice_id,
             payer=payer,
@@ -202,7 +202,7 @@ class MoneyYear:
             next_due_at=issued_at + timedelta(days=30),
         )
         for one in several:
-            self._add(
+            self._rows.add(
                 Charge,
                 payer=payer,
                 reference=one.id,
@@ -217,7 +217,7 @@ class MoneyYear:
                 Line(Account.RECEIVABLES, one.amount_yen, one.id),
                 Line(Account.USAGE_FEES, -one.amount_yen, one.id),
             ]
-            self._post(f"charge:{one.id}:{USE}", lines, one.paid_at, None)
+            self._rows.post(f"charge:{one.id}:{USE}", lines, one.paid_at, None)
 
     def _move(
         self,
@@ -234,7 +234,7 @@ class MoneyYear:
         self._movements += 1
         movement_id = f"txn_{self._movements}"
         own = own_lines(kind, amount)
-        self._add(
+        self._rows.add(
             StripeMovement,
             id=movement_id,
             type=kind,
@@ -253,9 +253,9 @@ class MoneyYear:
             matched_set=own_key(kind, movement_id) if own else set_key or f"capture:{payment_id}",
         )
         if own:
-            self._post(own_key(kind, movement_id), own, at, None)
+            self._rows.post(own_key(kind, movement_id), own, at, None)
             return
-        self._post(f"fee:{movement_id}", fee_lines(fee), at, payment_id)
+        self._rows.post(f"fee:{movement_id}", fee_lines(fee), at, payment_id)
         day = civil_day(at)
         self._weeks[day + timedelta(days=6 - day.weekday())] += amount - fee
 
@@ -263,7 +263,7 @@ class MoneyYear:
         at = start_of_day(week) + _PAYOUT_AFTER
         if yen <= 0:
             return
-        self._add(
+        self._rows.add(
             StripePayout,
             id=f"po_{week:%Y%m%d}",
             amount=yen,
@@ -278,7 +278,7 @@ class MoneyYear:
     def _receipt(self, sold: Sold, payment_id: UUID) -> None:
         year = fiscal_year(civil_day(sold.paid_at))
         self._receipts[year] += 1
-        self._add(
+        self._rows.add(
             Paper,
             id=new_id(sold.paid_at),
             kind=Kind.RECEIPT,
@@ -290,42 +290,6 @@ class MoneyYear:
             addressee="見本団体",
             content={"amount_yen": sold.amount_yen},
         )
-
-    def _post(
-        self,
-        set_key: str,
-        lines: list[Line],
-        at: datetime,
-        payment_id: UUID | None,
-        refund_id: UUID | None = None,
-    ) -> None:
-        for number, line in enumerate((line for line in lines if line.amount_yen), 1):
-            self._add(
-                LedgerEntry,
-                set_key=set_key,
-                line=number,
-                account=line.account,
-                amount_yen=line.amount_yen,
-                at=at,
-                reference=line.reference,
-                payment_id=payment_id,
-                refund_id=refund_id,
-            )
-
-    def _add(self, table: Any, /, **values: Any) -> None:
-        self._waiting[table].append({"municipality_id": self.municipality_id, **values})
-
-    def _write(self) -> None:
-        # An item has no municipality of its own; the tables, not the ORM, since nulls begin and end here.
-        for kind in _TABLES:
-            rows = self._waiting.pop(kind, [])
-            if kind is PaymentItem:
-                for row in rows:
-                    del row["municipality_id"]
-            table = cast(sa.Table, kind.__table__)
-            self.rows[table.name] += len(rows)
-            for at in range(0, len(rows), _BATCH):
-                self.session.execute(sa.insert(table), rows[at : at + _BATCH])
 
     def _count(self, permits: int) -> None:
         town = {"municipality_id": self.municipality_id}
