@@ -10,6 +10,7 @@ from sqlalchemy.orm import Session
 
 from booking.people.models import Account, Group
 from booking.places.models import FacilityName, Municipality, Offering, Space
+from booking.refunding.policy import Stage, stages_of
 from booking.reservations.models import Reservation
 from core.clock import civil_day
 from payments.states import Method
@@ -37,7 +38,8 @@ class About:
     permit_number: int | None
     reveal_from: datetime
     """From when on the door code can be seen."""
-    free_cancel_until: datetime | None
+    stages: tuple[Stage, ...]
+    """What comes back when it is given up, as sold, without deadlines that had passed when it was made."""
     pays_by: Method = Method.STRIPE
     """How it is or was paid, and so how money goes back."""
 
@@ -95,16 +97,12 @@ def about_reservations(session: Session, reservation_ids: Collection[UUID]) -> d
             reveal_from=max(
                 reservation.state_changed_at, reservation.starts_at - timedelta(seconds=reveal_s)
             ),
-            free_cancel_until=_free_until(reservation),
+            stages=_stages(reservation),
             pays_by=Method(reservation.pays_by),
         )
     return found
 
 
-def _free_until(reservation: Reservation) -> datetime | None:
-    """The end of free cancellation as sold; None where it had passed when the reservation was made."""
-    written = reservation.policy.get("free_cancel_until")
-    if not written:
-        return None
-    until = datetime.fromisoformat(written)
-    return until if until > reservation.created_at else None
+def _stages(reservation: Reservation) -> tuple[Stage, ...]:
+    every = stages_of(reservation.policy, reservation.amount_yen, reservation.starts_at)
+    return tuple(stage for stage in every if stage.until is None or stage.until > reservation.created_at)

@@ -90,7 +90,7 @@ def _words(about: About) -> dict[str, Any]:
         "amount_yen": about.amount_yen,
         "permit_number": about.permit_number,
         "reveal_from": about.reveal_from,
-        "free_cancel_until": about.free_cancel_until,
+        "stages": about.stages,
         "pays_by": about.pays_by,
         "is_postpaid": about.pays_by is Method.INVOICE,
         "goes_back": goes_back(about.pays_by),

@@ -10,6 +10,7 @@ import sqlalchemy as sa
 from booking.notices.mail import owe_mail, tell
 from booking.notices.sender import Mailer, send_due
 from booking.notices.smtp import SmtpTransport
+from booking.reservations.models import Reservation
 from core.database import Database
 from core.errors import ContractBroken, RejectedOutside, Unavailable
 from core.owed import MAX_ATTEMPTS, Owed
@@ -66,6 +67,24 @@ def test_a_confirmation_reaches_its_maker_with_the_link_and_without_the_code(
     assert message["From"].addresses[0].display_name == "見本市1 学校施設予約"
     assert message["Auto-Submitted"] == "auto-generated"
     assert f"{BASE_URL}/reservations/{evening.reservation.id}/code" in message.get_content()
+
+
+def test_a_confirmation_names_the_stages_as_sold_that_had_not_passed_when_it_was_made(
+    database: Database, evening: Evening, post: Post, smtp_sink: SmtpSink
+) -> None:
+    before_s = [30 * 86400, 3600, 0]
+    stages = [{"before_s": one, "percent": 100 - 40 * number} for number, one in enumerate(before_s)]
+    with database.transaction() as session:
+        row = session.get_one(Reservation, evening.reservation.id)
+        row.created_at, row.amount_yen = NOW, 1000
+        row.policy = {"version": 2, "stages": stages, "kept_yen": 0, "free_cancel_until": NOW.isoformat()}
+        tell(session, row, "confirmed", now=NOW)
+    assert post.run() == 1
+    text = smtp_sink.messages[0].get_content().replace("\r\n", "\n")
+    assert (
+        "戻ります。\n・2026年11月21日(土) 18:00まで: 600円\n・2026年11月21日(土) 19:00まで: 200円\n" in text
+    )
+    assert "全額" not in text
 
 
 def test_owing_the_same_twice_sends_once(

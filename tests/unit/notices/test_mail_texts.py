@@ -9,6 +9,7 @@ from jinja2 import UndefinedError
 from booking.notices.about import About, Office
 from booking.notices.mail import TEMPLATES
 from booking.notices.texts import Letter, window_in_words, write
+from booking.refunding.policy import Stage
 from payments.states import Method
 
 OFFICE = Office("米子市", "スポーツ振興課 0859-00-0000")
@@ -44,8 +45,25 @@ VALUES = {
 }
 
 
+STAGES = """
+取り消すと、次の金額が戻ります。
+・2026年11月21日(土) 19:00まで: 1,320円(全額)
+・2026年11月27日(金) 19:00まで: 660円
+・その後: 0円
+
+内容の確認と取消し
+"""
+
+
 def instant(text: str) -> datetime:
     return datetime.fromisoformat(text)
+
+
+STAGED = (
+    Stage(instant("2026-11-21T19:00:00+09:00"), 100, 1320),
+    Stage(instant("2026-11-27T19:00:00+09:00"), 50, 660),
+    Stage(None, 0, 0),
+)
 
 
 def about(**changed: object) -> About:
@@ -59,7 +77,7 @@ def about(**changed: object) -> About:
         "amount_yen": 1320,
         "permit_number": 17,
         "reveal_from": instant("2026-11-28T16:00:00+09:00"),
-        "free_cancel_until": instant("2026-11-27T19:00:00+09:00"),
+        "stages": (Stage(instant("2026-11-27T19:00:00+09:00"), 100, 1320), Stage(None, 0, 0)),
     }
     return About(**{**facts, **changed})  # type: ignore[arg-type]
 
@@ -118,12 +136,26 @@ def test_a_confirmation_leads_to_the_code_page_and_says_from_when() -> None:
     assert f"https://kaiho.example.jp/reservations/{ID}/code\n" in body
     assert "2026年11月28日(土) 16:00から" in body
     assert "許可番号: 17" in body
-    assert "2026年11月27日(金) 19:00までなら無料" in body
 
 
-def test_a_confirmation_past_free_cancellation_does_not_promise_any() -> None:
-    body = letter("confirmed", facts=about(free_cancel_until=None, permit_number=None)).body
-    assert "無料" not in body
+def test_a_confirmation_names_every_stage_of_the_policy_as_sold() -> None:
+    assert STAGES in letter("confirmed", facts=about(stages=STAGED)).body
+    later = letter("confirmed", facts=about(stages=STAGED, pays_by=Method.INVOICE)).body
+    assert (
+        "取り消すと、次の金額を請求から差し引きます。\n・2026年11月21日(土) 19:00まで: 1,320円(全額)\n"
+        in later
+    )
+
+
+@pytest.mark.parametrize(
+    ("amount_yen", "words"), [(1320, "この予約は、取り消してもお金は戻りません。"), (0, "")]
+)
+def test_a_confirmation_promises_nothing_where_nothing_comes_back(amount_yen: int, words: str) -> None:
+    facts = about(stages=(Stage(None, 0, 0),), amount_yen=amount_yen, permit_number=None)
+    body = letter("confirmed", facts=facts).body
+    assert words in body
+    assert "その後" not in body
+    assert "次の金額" not in body
     assert "許可番号" not in body
 
 
