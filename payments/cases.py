@@ -35,6 +35,8 @@ class CaseKind(StrEnum):
     """Stripe's balance does not cover a refund."""
     PAY_OUT = "pay_out"
     """Money to be paid out by hand: cash and slips do not go back by themselves."""
+    SECOND_PERSON = "second_person"
+    """A batch of refunds that somebody else than its maker has to agree to."""
     STUCK = "stuck"
     """A payment that Stripe has not answered about for long."""
     FOREIGN_MODE = "foreign_mode"

@@ -59,6 +59,12 @@ WORDS: Mapping[CaseKind, CaseWords] = {
         "払戻しを記録すると自動で閉じます。",
         ("/manage/money/counter", "窓口を開く"),
     ),
+    CaseKind.SECOND_PERSON: CaseWords(
+        "還付の一括が承認を待っている",
+        "作成した人とは別の管理者が、「返金」の一括を開き、内容を確かめて承認または却下してください。",
+        "承認または却下すると自動で閉じます。",
+        ("/manage/money/refunds", "返金を開く"),
+    ),
     CaseKind.STUCK: CaseWords(
         "決済サービスの返事がない",
         "決済サービスの障害情報を確かめてください。枠は、結果が分かるまで取り置かれます。",

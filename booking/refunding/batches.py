@@ -26,6 +26,7 @@ from core.database import insert_into
 from core.errors import BadInput, NotThere, Refused
 from core.ids import new_id
 from payments import refunds
+from payments.cases import About, CaseKind, open_case, settle_case
 
 MAX_REASON = 200
 MAX_LINES = 200
@@ -136,6 +137,14 @@ def make(
     _record(session, batch, actor, "refund_batch.make", detail, now=now)
     if not is_for_two:
         _give(session, batch, actor, now=now)
+        return batch
+    open_case(
+        session,
+        municipality_id=batch.municipality_id,
+        kind=CaseKind.SECOND_PERSON,
+        about=About(str(batch.id), amount_yen=total, detail={"lines": len(amounts)}),
+        now=now,
+    )
     return batch
 
 
@@ -153,6 +162,7 @@ def approve(session: Session, *, actor: Actor, batch_id: UUID, now: datetime) ->
         return batch
     _require_second(batch, actor)
     _give(session, batch, actor, now=now)
+    _settle_case(session, batch, "承認", now=now)
     _record(session, batch, actor, "refund_batch.approve", {"total_yen": batch.total_yen}, now=now)
     return batch
 
@@ -173,6 +183,7 @@ def reject(session: Session, *, actor: Actor, batch_id: UUID, reason: str, now: 
         raise BadInput("reason", sentence=f"却下の理由を1行、{MAX_REASON}字までで入力してください。")
     batch.state, batch.decided_at, batch.decided_by = BatchState.REJECTED, now, actor.account_id
     session.flush()
+    _settle_case(session, batch, "却下", now=now)
     _record(session, batch, actor, "refund_batch.reject", {"reason": reason}, now=now)
     return batch
 
@@ -238,6 +249,17 @@ def _require_second(batch: RefundBatch, actor: Actor) -> None:
         raise DecidedAlready
     if batch.made_by == actor.account_id:
         raise SamePerson
+
+
+def _settle_case(session: Session, batch: RefundBatch, note: str, *, now: datetime) -> None:
+    settle_case(
+        session,
+        municipality_id=batch.municipality_id,
+        kind=CaseKind.SECOND_PERSON,
+        subject=str(batch.id),
+        note=note,
+        now=now,
+    )
 
 
 def _require_there(session: Session, municipality_id: int, amounts: Mapping[UUID, int]) -> None:

@@ -27,6 +27,8 @@ from core.database import Database
 from core.errors import BadInput, NotThere
 from core.ids import new_id
 from payments import refunds
+from payments.case_models import Case
+from payments.cases import CaseKind
 from payments.models import Payment, PaymentItem, Refund
 from payments.states import PaymentState
 from tests.integration.booking.refunding import acts, another_manager, give_up, owed, told
@@ -75,6 +77,28 @@ def batch(town: Town, batch_id: UUID) -> RefundBatch:
         found = session.get_one(RefundBatch, batch_id)
         session.expunge(found)
         return found
+
+
+def waiting_cases(town: Town) -> list[str]:
+    """Batches that are listed as waiting for a second person."""
+    statement = sa.select(Case.subject).where(
+        Case.kind == CaseKind.SECOND_PERSON, Case.closed_at.is_(None), Case.next_due_at.is_not(None)
+    )
+    with town.database.reading() as session:
+        return list(session.scalars(statement))
+
+
+def test_what_waits_for_a_second_person_is_a_case_until_it_is_decided(town: Town, sold: UUID) -> None:
+    limit(town, 100)
+    make(town, {sold: 50})
+    assert waiting_cases(town) == []
+    first, second = make(town, {sold: 200}), make(town, {sold: 300})
+    assert sorted(waiting_cases(town)) == sorted([str(first), str(second)])
+    other = another_manager(town)
+    approve(town, first, other)
+    assert waiting_cases(town) == [str(second)]
+    reject(town, second, other)
+    assert waiting_cases(town) == []
 
 
 def test_a_sum_at_the_limit_is_given_alone_and_one_yen_more_waits(town: Town, sold: UUID) -> None:
