@@ -12,7 +12,13 @@ from booking.fees import late_relief, relief_mails
 from booking.fees.documents import Document
 from booking.fees.payer import Relief, Scope, best_of
 from booking.fees.relief_models import ReliefApplication, ReliefDocument
-from booking.fees.relief_states import AlreadyDecided, ReliefState, TooManyApplications, decision_due_at
+from booking.fees.relief_states import (
+    AlreadyDecided,
+    OwnGroup,
+    ReliefState,
+    TooManyApplications,
+    decision_due_at,
+)
 from booking.people.signed_in import Actor, GroupOfActor
 from core import audit
 from core.clock import civil_day
@@ -161,11 +167,14 @@ def decide(
         NotThere: there is none in the municipality, or the actor is no manager.
         BadInput: see `Decision.require_sound`.
         AlreadyDecided: decided otherwise, or withdrawn.
+        OwnGroup: the actor may act for the group.
     """
     if not actor.is_manager:
         raise NotThere(f"application {application_id}")
     decision.require_sound()
     application = _locked(session, actor, application_id)
+    if actor.group_or_none(application.group_id) is not None:
+        raise OwnGroup()
     state = ReliefState.REFUSED if decision.scope is None else ReliefState.GRANTED
     said = (state, decision.scope, decision.percent, decision.reason.strip())
     if application.state != ReliefState.ASKED:

@@ -26,6 +26,13 @@ class AlreadyDecided(Refused):
     sentence = "この申請は、すでに決定または取下げがされています。画面を確かめてください。"
 
 
+class OwnGroup(Refused):
+    """Nobody decides for a group of their own."""
+
+    code = "own_group"
+    sentence = "ご自分の団体の申請は決定できません。ほかの管理者に依頼してください。"
+
+
 class TooManyApplications(Refused):
     """The group has as many undecided ones as it may have."""
 

@@ -1,6 +1,7 @@
 """An application for relief: made once, decided once, in time or listed as overdue."""
 
 import threading
+from dataclasses import replace
 from datetime import timedelta
 from uuid import UUID
 
@@ -10,7 +11,7 @@ import sqlalchemy as sa
 from booking.fees import late_relief, relief
 from booking.fees.payer import Relief, Scope
 from booking.fees.relief_models import ReliefApplication, ReliefDocument
-from booking.fees.relief_states import AlreadyDecided, TooManyApplications
+from booking.fees.relief_states import AlreadyDecided, OwnGroup, TooManyApplications
 from booking.people.models import Member
 from core.audit import AuditEntry
 from core.database import retrying
@@ -19,6 +20,18 @@ from core.owed import Owed
 from payments.case_models import Case
 from tests.integration.booking.town import DAY, NOW, Town, account
 from tests.integration.fees.asking import FULL, HALF, REFUSAL, ask, decide, granted, wanted
+
+
+def test_nobody_decides_for_a_group_of_their_own(town: Town) -> None:
+    application = ask(town)
+    with town.database.reading() as session:
+        member = town.actor(town.general, session=session)
+    own = replace(town.staff, groups=member.groups)
+    for decision in (FULL, REFUSAL):
+        with pytest.raises(OwnGroup), town.database.transaction() as session:
+            relief.decide(session, actor=own, application_id=application, decision=decision, now=NOW)
+    assert application_of(town, application).state == "asked"
+    assert decide(town, application, FULL) == "granted"
 
 
 def application_of(town: Town, application_id: UUID) -> ReliefApplication:
