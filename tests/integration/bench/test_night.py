@@ -10,8 +10,8 @@ from tests.bench.night import Night
 from tests.bench.town import BenchTown
 
 PLANTED = 150
-AT_MOST = 50
-"""Statements of an audit, without those of closed months and of series of papers."""
+A_CHECK = 3
+"""Statements, on average, without those of closed months and of series of papers."""
 
 
 def test_the_audit_of_a_planted_year_finds_nothing_and_then_the_one_wrong_yen(database_url: str) -> None:
