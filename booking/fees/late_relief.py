@@ -1,8 +1,9 @@
 """A decision that comes after the booking: what is sold becomes cheaper, what was paid too much goes back.
 
 What was charged stays as it was sold; only relief is added to the frozen lines, so nothing gets dearer. The
-worker looks at recent grants again: a payment under way at the decision ends before its price may change, and
-a hold made in the same instant may not have seen the grant.
+worker looks at recent grants again, and at those before whose decision something was booked that was paid
+lately: a payment under way at the decision ends before its price may change (a slip is out for as long as the
+town likes), and a hold made in the same instant may not have seen the grant.
 """
 
 from datetime import datetime, timedelta
@@ -54,12 +55,20 @@ def catch_up(session: Session, application: ReliefApplication, *, now: datetime)
 
 def recent_grants(session: Session, *, now: datetime) -> list[UUID]:
     """Applications whose reservations are worth another look."""
+    since = now - _LOOKED_AT_FOR
+    paid_lately = sa.exists().where(
+        Reservation.group_id == ReliefApplication.group_id,
+        Reservation.state.in_(_PAID),
+        Reservation.state_changed_at > since,
+        Reservation.created_at <= ReliefApplication.decided_at,
+        Reservation.amount_yen > 0,
+    )
     return list(
         session.scalars(
             sa.select(ReliefApplication.id)
             .where(
                 ReliefApplication.state == ReliefState.GRANTED,
-                ReliefApplication.decided_at > now - _LOOKED_AT_FOR,
+                sa.or_(ReliefApplication.decided_at > since, paid_lately),
             )
             .order_by(ReliefApplication.id)
         )

@@ -267,3 +267,16 @@ def test_a_grant_after_everything_went_back_owes_nothing_more(town: Town) -> Non
     granted(town)
     assert sold(town, confirmed)[:2] == ("confirmed", 600)
     assert owed(town) == [(1200, "batch:goodwill")]
+
+
+def test_a_slip_that_is_paid_weeks_after_the_grant_has_it_all_the_same(town: Town) -> None:
+    held = town.held(wanted=EVENING)
+    payment = town.start_payment(held)
+    application = ask(town)
+    decide(town, application, HALF)
+    later = NOW + timedelta(days=20)
+    assert work(town, now=later) == 0
+    town.settle(payment, held, now=later)
+    assert work(town, now=later + timedelta(minutes=1)) == 1
+    assert owed(town) == [(600, f"relief:{application}")]
+    assert work(town, now=later + timedelta(minutes=2)) == 0
