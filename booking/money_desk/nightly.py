@@ -159,13 +159,15 @@ def _abouts(check: str, findings: Sequence[Finding]) -> list[About]:
 
 
 def money_has_its_slot(session: Session, municipality_id: int, _now: datetime) -> Checked:
-    """S2, S3: who has a slot has paid exactly its fee, less what staff gave back; who has none has been owed
-    back what is not earned.
+    """S2, S3: who has a slot has paid exactly its fee, less what staff or the locks' word gave back; who has
+    none has been owed back what is not earned.
 
     What a group loses by its own cancelling is earned, by the policy as sold and the instant it cancelled at.
     """
     moved, back = _moved(municipality_id), given(municipality_id)
-    net, fee = sa.func.coalesce(moved.c.yen, 0), Reservation.amount_yen - sa.func.coalesce(back.c.yen, 0)
+    net, less = sa.func.coalesce(moved.c.yen, 0), sa.func.coalesce(back.c.yen, 0)
+    # A relief that comes after it may leave less of the fee than was given back already.
+    fee = sa.case((Reservation.amount_yen > less, Reservation.amount_yen - less), else_=0)
     rows = session.execute(
         sa.select(Reservation, net, fee)
         .outerjoin(moved, moved.c.reference == Reservation.id)

@@ -13,7 +13,7 @@ from booking.people.models import Account, Group
 from booking.places.catalogue import catalogue
 from booking.places.models import Offering, Space
 from booking.refunding.batches import MAX_LINES, BatchState
-from booking.refunding.models import RefundBatch, RefundBatchItem
+from booking.refunding.models import RefundBatch, RefundBatchItem, RefundReview
 from booking.reservations.models import Reservation, State
 from core.clock import civil_day, start_of_day
 from core.errors import NotThere
@@ -176,14 +176,20 @@ def _batch(row: RefundBatch, maker: str, decider: str | None) -> BatchLine:
 
 
 def given(municipality_id: int) -> sa.Subquery:
-    """Per reservation (`reference`): the `yen` of batches that were agreed to."""
-    return (
-        sa.select(
-            RefundBatchItem.reservation_id.label("reference"),
-            sa.func.sum(RefundBatchItem.amount_yen).label("yen"),
-        )
+    """Per reservation (`reference`): the `yen` of batches that were agreed to, and of reviews that the locks'
+    word decided.
+    """
+    agreed = (
+        sa.select(RefundBatchItem.reservation_id.label("reference"), RefundBatchItem.amount_yen.label("yen"))
         .join(RefundBatch, RefundBatch.id == RefundBatchItem.batch_id)
         .where(RefundBatch.municipality_id == municipality_id, RefundBatch.state == BatchState.APPROVED)
-        .group_by(RefundBatchItem.reservation_id)
+    )
+    unused = sa.select(RefundReview.reservation_id, RefundReview.refund_yen).where(
+        RefundReview.municipality_id == municipality_id, RefundReview.refund_yen > 0
+    )
+    every = sa.union_all(agreed, unused).subquery()
+    return (
+        sa.select(every.c.reference, sa.func.sum(every.c.yen).label("yen"))
+        .group_by(every.c.reference)
         .subquery()
     )

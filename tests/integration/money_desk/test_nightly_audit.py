@@ -6,12 +6,16 @@ from uuid import UUID
 import pytest
 import sqlalchemy as sa
 
+from booking.fees import late_relief
+from booking.fees.relief_models import ReliefApplication
 from booking.money_desk import nightly
 from booking.refunding import batches
+from booking.refunding.models import RefundReview
 from booking.reservations.models import Reservation, State
 from booking.reservations.release import release
 from core import audit
-from payments import ledger, loops
+from core.ids import new_id
+from payments import ledger, loops, refunds
 from payments.book_models import AuditNight
 from payments.case_models import Case
 from payments.cases import About, CaseKind, open_case
@@ -86,6 +90,62 @@ def test_what_staff_gave_back_for_a_slot_that_stands_breaks_nothing_and_a_refund
     assert "money_has_its_slot" not in found(desk)
     desk.by_hand("UPDATE refund SET amount_yen = 100")
     assert found(desk)["money_has_its_slot"] == [str(kept)]
+
+
+def test_what_the_locks_word_gave_back_to_who_stayed_away_breaks_nothing(desk: MoneyDesk) -> None:
+    away = desk.paid(DAY)
+    with desk.database.transaction() as session:
+        session.get_one(Reservation, away).state = State.NO_SHOW
+        refunds.owe(session, reference=away, amount_yen=400, cause="unused", now=desk.clock.now())
+    assert found(desk)["money_has_its_slot"] == [str(away)]
+    with desk.database.transaction() as session:
+        session.add(
+            RefundReview(
+                reservation_id=away,
+                municipality_id=desk.town.municipality_id,
+                percent=80,
+                asked_at=desk.clock.now(),
+                state="granted",
+                decided_at=desk.clock.now(),
+                refund_yen=400,
+                evidence={},
+            )
+        )
+    assert "money_has_its_slot" not in found(desk)
+
+
+def test_a_relief_after_most_was_given_back_breaks_nothing(desk: MoneyDesk) -> None:
+    kept, staff = desk.paid(DAY), desk.town.staff
+    with desk.database.transaction() as session:
+        batches.make(
+            session,
+            actor=staff,
+            request_key="heating",
+            reason="暖房の故障のため",
+            amounts={kept: 500},
+            now=desk.clock.now(),
+        )
+    with desk.database.transaction() as session:
+        application = ReliefApplication(
+            id=new_id(desk.clock.now()),
+            municipality_id=desk.town.municipality_id,
+            group_id=session.get_one(Reservation, kept).group_id,
+            account_id=staff.account_id,
+            request_key="k" * 20,
+            valid_from=DAY,
+            valid_until=DAY,
+            reason="見本",
+            state="granted",
+            scope="percent",
+            percent=50,
+            asked_at=desk.clock.now(),
+            decided_at=desk.clock.now(),
+        )
+        session.add(application)
+        session.flush()
+        assert late_relief.catch_up(session, application, now=desk.clock.now()) == 1
+    desk.send_refunds()
+    assert "money_has_its_slot" not in found(desk)
 
 
 TAMPERING = {
