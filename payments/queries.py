@@ -1,6 +1,6 @@
 """What staff and other packages read about money: typed rows, always ordered."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
@@ -78,19 +78,22 @@ def attempts_of(session: Session, *, references: Sequence[UUID]) -> list[Attempt
 
 def awaited_of(session: Session, *, reference: UUID) -> Awaited | None:
     """The money for a reference that is on its way and still wanted."""
-    payment = session.scalar(
-        sa.select(Payment)
-        .join(PaymentItem)
+    return awaited_among(session, references=[reference]).get(reference)
+
+
+def awaited_among(session: Session, *, references: Collection[UUID]) -> dict[UUID, Awaited]:
+    """The money that is on its way and still wanted, by what it is for."""
+    rows = session.execute(
+        sa.select(PaymentItem.reference, Payment.funds_due_at, Payment.url)
+        .join(Payment, Payment.id == PaymentItem.payment_id)
         .where(
-            PaymentItem.reference == reference,
+            PaymentItem.reference.in_(references),
             PaymentItem.is_standing,
             PaymentItem.given_up_at.is_(None),
             Payment.state == PaymentState.PROCESSING,
         )
     )
-    if payment is None or payment.funds_due_at is None:
-        return None
-    return Awaited(payment.funds_due_at, payment.url)
+    return {reference: Awaited(due_at, url) for reference, due_at, url in rows if due_at is not None}
 
 
 def is_given_up(session: Session, *, payment_id: UUID, reference: UUID) -> bool:

@@ -58,7 +58,10 @@ def pay_bills() -> ResponseReturnValue:
 @pages.get(f"{PAGE}/return")
 @signed_in
 def back_from_paying() -> ResponseReturnValue:
-    """Where the card page leads back to: asks Stripe how it went, and believes nothing else."""
+    """Where the card page leads back to: asks Stripe how it went, and believes nothing else.
+
+    `item` is one thing that was to be paid: a page open for something else must not keep anybody waiting.
+    """
     services = current_services()
     with reading() as here:
         open_ones = _open_attempts(here)
@@ -101,6 +104,8 @@ def _open_attempts(here: Here) -> list[UUID]:
         payment.id
         for bill in bills.of_actor(here.session, actor=here.actor, now=here.now)
         if bill.slip is None
+        and bill.awaited is None
+        and request.args.get("item", str(bill.reference)) == str(bill.reference)
         and (payment := checkout.live_of(here.session, reference=bill.reference)) is not None
         and payment.method == Method.STRIPE
     }

@@ -20,7 +20,7 @@ from payments.checkout import Item
 from payments.errors import AttemptStanding
 from payments.invoice_queries import of_payers
 from payments.invoices import InvoiceState
-from payments.queries import awaited_of
+from payments.queries import Awaited, awaited_among
 from payments.slips import Slip, slips_of
 
 INVOICES_WAIT_FOR = timedelta(minutes=30)
@@ -44,6 +44,8 @@ class Bill:
     due_on: date | None
     is_payable: bool
     slip: Slip | None
+    awaited: Awaited | None
+    """The payer chose a convenience store, and has not been there yet."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,7 +71,9 @@ def of_groups(
     """What these groups have not paid: by month of use, the most urgent first."""
     held = queries.unpaid(session, municipality_id=municipality_id, group_ids=groups)
     issued = of_payers(session, payers=list(groups), unpaid_only=True)
-    slips = slips_of(session, references=[line.id for line in held] + [one.id for one in issued])
+    references = [line.id for line in held] + [one.id for one in issued]
+    slips = slips_of(session, references=references)
+    awaited = awaited_among(session, references=references)
     bills = [
         Bill(
             reference=line.id,
@@ -81,8 +85,9 @@ def of_groups(
             amount_yen=line.amount_yen,
             pay_until=line.pay_until,
             due_on=None,
-            is_payable=line.is_payable(now) and line.id not in slips and not _is_awaited(session, line.id),
+            is_payable=line.is_payable(now) and line.id not in slips and line.id not in awaited,
             slip=slips.get(line.id),
+            awaited=awaited.get(line.id),
         )
         for line in held
     ]
@@ -97,8 +102,9 @@ def of_groups(
             amount_yen=one.amount_yen,
             pay_until=None,
             due_on=one.due_on,
-            is_payable=one.id not in slips,
+            is_payable=one.id not in slips and one.id not in awaited,
             slip=slips.get(one.id),
+            awaited=awaited.get(one.id),
         )
         for one in issued
     ]
@@ -134,7 +140,7 @@ def ask(session: Session, *, actor: Actor, references: Sequence[UUID], base_url:
                 municipality_id=actor.municipality_id,
                 items=items,
                 deadline_at=min(ends),
-                return_url=f"{page}/return",
+                return_url=f"{page}/return?item={chosen[0]}",
                 cancel_url=page,
                 mail_address=actor.mail_address,
                 now=now,
@@ -144,10 +150,6 @@ def ask(session: Session, *, actor: Actor, references: Sequence[UUID], base_url:
             if is_second_try or not counter.is_free(session, references=chosen, now=now):
                 return Asked(None)
     raise AssertionError("unreachable")
-
-
-def _is_awaited(session: Session, reference: UUID) -> bool:
-    return awaited_of(session, reference=reference) is not None
 
 
 def _payable(session: Session, actor: Actor, reference: UUID, *, now: datetime) -> tuple[Item, datetime]:

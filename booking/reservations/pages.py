@@ -40,9 +40,11 @@ def mine() -> ResponseReturnValue:
         ahead.reverse()
         ids = [line.id for line in ahead if line.state is State.CONFIRMED]
         standings = standing.standings_of(here.session, holders=ids, now=here.now)
+        held = [line.id for line in ahead if line.state is State.HELD]
+        awaited = payment_queries.awaited_among(here.session, references=held)
     past = [line for line in lines if line not in ahead]
     return render_template(
-        "reservations/mine.html", ahead=ahead, past=past, standings=standings, now=here.now
+        "reservations/mine.html", ahead=ahead, past=past, standings=standings, awaited=awaited, now=here.now
     )
 
 

@@ -1,5 +1,6 @@
 """One link for a month: several things in one card session, each confirmed by itself, nothing lost."""
 
+from datetime import timedelta
 from uuid import UUID
 
 import pytest
@@ -14,7 +15,7 @@ from core.owed import Owed
 from payments.errors import AttemptStanding
 from payments.models import Payment
 from payments.states import PaymentState
-from tests.integration.booking.town import window
+from tests.integration.booking.town import NOW, window
 from tests.integration.counter.conftest import Counter
 from tests.integration.pages.conftest import CSRF, send
 
@@ -186,6 +187,33 @@ def test_coming_back_before_stripe_knows_waits(office: Counter) -> None:
     answer = browser.get("/my/bills/return")
     assert answer.status_code == 200
     assert "お支払いを確認しています" in answer.text
+
+
+def test_coming_back_waits_for_what_was_to_be_paid_and_for_nothing_else(office: Counter) -> None:
+    """A card page left open for another reservation, and a voucher not yet paid, keep nobody waiting."""
+    paid, other = office.held(MORNING), office.held(NOON)
+    browser = office.site.resident()
+    choose(browser, paid)
+    to_be_paid = session_of(office)
+    choose(browser, other)
+    office.site.stripe.pay(to_be_paid)
+    assert browser.get(f"/my/bills/return?item={paid}").location == "/my/bills?done=checked"
+    assert "お支払いを確認しています" in browser.get("/my/bills/return").text
+    assert "お支払いを確認しています" in browser.get(f"/my/bills/return?item={other}").text
+
+
+def test_a_voucher_not_yet_paid_is_listed_with_its_day_and_keeps_nobody_waiting(office: Counter) -> None:
+    held = office.held(MORNING)
+    browser = office.site.resident()
+    choose(browser, held)
+    with office.database.transaction() as session:
+        payment = session.scalars(sa.select(Payment).where(Payment.state == PaymentState.OPEN)).one()
+        payment.state = PaymentState.PROCESSING
+        payment.funds_due_at = NOW + timedelta(days=2)
+    page = browser.get("/my/bills").text
+    assert "までにコンビニでお支払いください" in page
+    assert f'value="{held}"' not in page
+    assert browser.get("/my/bills/return").location == "/my/bills?done=checked"
 
 
 def test_staff_ask_a_group_to_pay_once_a_day(office: Counter) -> None:
