@@ -12,7 +12,8 @@
       event.preventDefault();
       return;
     }
-    if (form.method === "post") form.dataset.sent = "yes";
+    // A form that answers with a file leaves its page standing: it may be sent again.
+    if (form.method === "post" && !("again" in form.dataset)) form.dataset.sent = "yes";
   });
   // Back from the next page: the form may be sent again.
   window.addEventListener("pageshow", () => {

@@ -159,3 +159,13 @@ def test_a_file_is_saved_and_listed(manager_page: Page, tmp_path: Path) -> None:
     assert lines[0].startswith("日付,時刻,番号,伝票")
     manager_page.reload()
     expect(manager_page.locator(".differences")).to_contain_text("仕訳帳 12行")
+
+
+@pytest.mark.usefixtures("books")
+def test_one_file_after_another_is_saved_from_the_same_page(manager_page: Page) -> None:
+    manager_page.goto(f"{PAGE}/exports")
+    for what in ("仕訳帳", "入金一覧"):
+        manager_page.get_by_label(what).check()
+        with manager_page.expect_download() as waiting:
+            manager_page.get_by_role("button", name="CSVを書き出す").click()
+        assert waiting.value.suggested_filename.endswith("-2026-11.csv")
