@@ -46,6 +46,8 @@ class CaseKind(StrEnum):
     """The books and Stripe's differ."""
     BOOKS = "books"
     """An invariant of the nightly audit does not hold."""
+    REVIEW = "review"
+    """A refund that waits for a lock's word, and the lock is silent."""
     RELIEF = "relief"
     """An application for relief that nobody has decided in time."""
 

@@ -164,14 +164,16 @@ def pay_out(
         amount_yen=refund.amount_yen,
         now=now,
     )
-    cases.settle_case(
-        session,
-        municipality_id=municipality_id,
-        kind=CaseKind.PAY_OUT,
-        subject=str(refund.id),
-        note=f"paid out: {how}",
-        now=now,
-    )
+    opened = ((CaseKind.PAY_OUT, refund.id), (CaseKind.PAID_TWICE, refund.payment_id))
+    for kind, subject in opened:
+        cases.settle_case(
+            session,
+            municipality_id=municipality_id,
+            kind=kind,
+            subject=str(subject),
+            note=f"paid out: {how}",
+            now=now,
+        )
     return True
 
 

@@ -23,7 +23,7 @@ from booking.fees.relief_models import ReliefApplication
 from booking.money_desk import nightly
 from booking.notices import case_mails, lock_alarms, sender
 from booking.notices.sender import Mailer
-from booking.refunding import reviews
+from booking.refunding import by_hand, reviews
 from booking.reservations import deadlines, missing_rights
 from core.clock import SystemClock
 from core.database import retrying
@@ -181,7 +181,9 @@ class Worker:
     def _refund_reviews(self) -> int:
         def once() -> int:
             with self._services.database.transaction() as session:
-                return reviews.look_due(session, now=self._services.clock.now(), limit=_BATCH)
+                now = self._services.clock.now()
+                looked = reviews.look_due(session, now=now, limit=_BATCH)
+                return looked + by_hand.list_overdue(session, now=now, limit=_BATCH)
 
         return retrying(once)
 

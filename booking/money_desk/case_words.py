@@ -91,6 +91,12 @@ WORDS: Mapping[CaseKind, CaseWords] = {
         "「帳簿」の点検の結果を開き、管理会社に連絡してください。それまで月を締めないでください。",
         page=("/manage/money/books", "帳簿を開く"),
     ),
+    CaseKind.REVIEW: CaseWords(
+        "返金の判断に使う電子錠の記録が届かない",
+        "電子錠の通信を確かめてください。直らないときは、「還付」の「電子錠の記録を待つ返金」で、返金するかどうかを決めてください。",
+        "記録が届くか、職員が決めると自動で閉じます。",
+        ("/manage/money/refunds#reviews-title", "還付を開く"),
+    ),
     CaseKind.RELIEF: CaseWords(
         "減免の申請が決まっていない",
         "「減免」で申請の内容と書類を確かめ、承認するかどうかを決めてください。",

@@ -28,6 +28,9 @@ class Said(StrEnum):
     """It has reported, but a part of its log is gone: nobody can tell."""
     NOT_YET = "not_yet"
     """It has not spoken since."""
+    STAFF_GIVES = "staff_gives"
+    """No lock's word: staff did not wait for it any longer, and give."""
+    STAFF_REFUSES = "staff_refuses"
 
 
 class Verdict(StrEnum):

@@ -5,18 +5,26 @@ from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
-from flask import Blueprint, render_template
+from flask import Blueprint, redirect, render_template, request
 from flask.typing import ResponseReturnValue
 
-from booking.app.guards import Here, manager_only, reading
-from booking.refunding import batch_queries, reviews
+from booking.app.guards import Here, manager_only, reading, writing
+from booking.app.http_errors import status_of
+from booking.refunding import batch_queries, by_hand, reviews
 from booking.refunding.batch_queries import Candidate
+from booking.refunding.batches import MAX_REASON
+from core.errors import NotThere, Refused
 from payments import refund_list
 from payments.refund_list import RefundEntry
 
 pages = Blueprint("manage_refunds", __name__)
 
 PAGE = "/manage/money/refunds"
+_DONE = {
+    "given": "職員による還付を作成しました。限度額を超えるときは、ほかの管理者の承認を待ちます。",
+    "refused": "返金しないことにしました。利用者にメールでお知らせします。",
+    "decided": "この返金は、すでに決まっています。",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,6 +40,33 @@ class RefundOnPage:
 @manager_only
 def show_refunds() -> ResponseReturnValue:
     """What waits for somebody on top, what is under way, and what is back."""
+    return _page()
+
+
+@pages.post(f"{PAGE}/reviews/<uuid:reservation_id>")
+@manager_only
+def decide_review(reservation_id: UUID) -> ResponseReturnValue:
+    """Decide a review for which no lock speaks; twice is the same as once."""
+    gives = request.form.get("decision") == "give"
+    try:
+        with writing() as here:
+            is_done = by_hand.decide(
+                here.session,
+                actor=here.actor,
+                reservation_id=reservation_id,
+                gives=gives,
+                reason=request.form.get("reason", ""),
+                now=here.now,
+            )
+    except NotThere:
+        raise
+    except Refused as error:
+        return _page(error, reservation_id), status_of(error)
+    done = ("given" if gives else "refused") if is_done else "decided"
+    return redirect(f"{PAGE}?done={done}", code=303)
+
+
+def _page(error: Refused | None = None, refused: UUID | None = None) -> str:
     with reading() as here:
         town = {"municipality_id": here.municipality_id}
         unfinished = refund_list.unfinished(here.session, **town)
@@ -51,6 +86,12 @@ def show_refunds() -> ResponseReturnValue:
             unfinished=_with(unfinished, about, here.now),
             finished=_with(finished, about, here.now),
             reviews=[(one, about.get(one.reservation_id)) for one in waiting],
+            listed_before=here.now - by_hand.LISTED_AFTER,
+            refused=refused,
+            reason=request.form.get("reason", ""),
+            max_reason=MAX_REASON,
+            error=error,
+            done=_DONE.get(request.args.get("done", "")) if error is None else None,
             me=here.actor.account_id,
             now=here.now,
         )

@@ -19,6 +19,7 @@ from booking.reservations.queries import locked
 from core.database import insert_into, is_retryable
 from core.errors import ContractBroken
 from payments import refunds
+from payments.cases import CaseKind, settle_case
 
 CAUSE = "unused"
 _AFTER_FAILURE = timedelta(minutes=5)
@@ -120,6 +121,8 @@ def reason_of(found: Evidence) -> str:
 
 
 _SENTENCES = {
+    Said.STAFF_GIVES: "電子錠の記録が届かないため、職員が返金を決める手続きに移しました。",
+    Said.STAFF_REFUSES: "電子錠の記録が届かないため、職員が判断しました。",
     Said.OPENED: "{names}が、この予約の暗証番号で開けられていました。",
     Said.NOT_YET: "{names}からの記録を待っています。",
     Said.LOG_LOST: "{names}の記録の一部が失われ、使われていないことを確かめられませんでした。",
@@ -127,6 +130,18 @@ _SENTENCES = {
     Said.DEAD_IN_TIME: "利用の前に、暗証番号が電子錠で無効になっていました。",
 }
 """The one that decides first."""
+
+
+def settle_listed(session: Session, review: RefundReview, *, now: datetime) -> None:
+    """Nobody has to decide it any more."""
+    settle_case(
+        session,
+        municipality_id=review.municipality_id,
+        kind=CaseKind.REVIEW,
+        subject=str(review.reservation_id),
+        note=review.state,
+        now=now,
+    )
 
 
 def _look(session: Session, review: RefundReview, *, now: datetime) -> None:
@@ -140,6 +155,7 @@ def _look(session: Session, review: RefundReview, *, now: datetime) -> None:
         review.next_due_at = evidence.due_after(reservation, now=now)
         return
     review.state, review.decided_at, review.next_due_at = verdict.value, now, None
+    settle_listed(session, review, now=now)
     review.refund_yen = _would_be(session, reservation) if verdict is Verdict.GRANTED else 0
     session.flush()
     if review.refund_yen:

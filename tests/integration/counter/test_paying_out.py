@@ -229,3 +229,20 @@ def test_a_count_that_differs_from_the_books_is_a_case(office: Counter) -> None:
         50,
         {"counted_yen": 550, "books_yen": 600},
     )
+
+
+def test_what_was_paid_twice_is_no_case_any_more_once_it_is_paid_out(office: Counter) -> None:
+    reservation_id = office.held()
+    slip_id = office.slip(reservation_id)
+    assert office.cash(reservation_id)
+    office.site.clock.advance(minutes=1)
+    office.book_slip(slip_id)
+    (refund,) = office.refunds()
+
+    def listed() -> set[str]:
+        with office.database.reading() as session:
+            return set(session.scalars(sa.select(Case.kind).where(Case.closed_at.is_(None))))
+
+    assert listed() == {CaseKind.PAID_TWICE, CaseKind.PAY_OUT}
+    assert pay_out(office, refund.id)
+    assert listed() == set()

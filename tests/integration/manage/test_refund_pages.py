@@ -9,7 +9,7 @@ import sqlalchemy as sa
 from flask.testing import FlaskClient
 
 from booking.people.models import Account, Role
-from booking.refunding.models import AlertDay, RefundBatch
+from booking.refunding.models import AlertDay, RefundBatch, RefundReview
 from booking.refunding.policy_models import RefundPolicy
 from booking.reservations.models import Reservation, State
 from core.audit import AuditEntry
@@ -364,3 +364,62 @@ def test_a_long_list_asks_the_database_the_same_few_times(manage: Manage, desk: 
     with counted(manage.database) as many:
         assert "100円" in desk.get(page).get_data(as_text=True)
     assert len(many) <= len(few) + 1
+
+
+def silent_lock(manage: Manage) -> UUID:
+    """A use long over whose refund still waits for its lock's word."""
+    id_ = confirmed(manage)
+    with manage.database.transaction() as session:
+        row = session.get_one(Reservation, id_)
+        row.policy = {**row.policy, "version": 2, "stages": [], "unused_percent": 50}
+        row.starts_at, row.ends_at = (at - timedelta(days=20) for at in (row.starts_at, row.ends_at))
+        session.add(
+            RefundReview(
+                reservation_id=id_,
+                municipality_id=row.municipality_id,
+                percent=50,
+                asked_at=NOW - timedelta(days=20),
+                state="waiting",
+                next_due_at=NOW,
+                evidence={},
+            )
+        )
+    return id_
+
+
+@pytest.mark.parametrize(("decision", "given"), [("give", [400]), ("refuse", [])])
+def test_a_review_for_which_no_lock_speaks_is_decided_on_the_page_once(
+    manage: Manage, desk: FlaskClient, decision: str, given: list[int]
+) -> None:
+    id_ = silent_lock(manage)
+    page = desk.get(REFUNDS).get_data(as_text=True)
+    assert "職員が決める" in page
+    assert "400円を返金する" in page
+    action = f"{REFUNDS}/reviews/{id_}"
+    refused = post(desk, REFUNDS, action, {"decision": decision, "reason": " "})
+    assert refused.status_code == 400
+    assert "理由を1行、200字までで入力してください" in refused.get_data(as_text=True)
+    sent = {"decision": decision, "reason": "電池切れのため(見本)"}
+    done = [post(desk, "/sessions", action, sent).location for _ in range(2)]
+    assert done == [f"{REFUNDS}?done={'given' if given else 'refused'}", f"{REFUNDS}?done=decided"]
+    assert [amount for _, amount, _ in refunds(manage)] == given
+    assert "職員が決める" not in desk.get(REFUNDS).get_data(as_text=True)
+
+
+def test_control_a_review_that_waits_for_days_only_is_left_to_the_locks(
+    manage: Manage, desk: FlaskClient
+) -> None:
+    id_ = silent_lock(manage)
+    with manage.database.transaction() as session:
+        session.get_one(RefundReview, id_).asked_at = NOW - timedelta(days=13)
+    page = desk.get(REFUNDS).get_data(as_text=True)
+    assert "記録待ち" in page
+    assert "職員が決める" not in page
+
+
+def test_a_review_is_not_there_for_residents(manage: Manage) -> None:
+    id_ = silent_lock(manage)
+    sent = {"decision": "give", "reason": "x"}
+    answer = post(manage.client(manage.resident), "/sessions", f"{REFUNDS}/reviews/{id_}", sent)
+    assert answer.status_code == 404
+    assert refunds(manage) == []
