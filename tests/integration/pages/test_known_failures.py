@@ -7,19 +7,24 @@ performance"; the refund's message refused.
 import json
 import threading
 from collections.abc import Callable
-from datetime import timedelta
+from dataclasses import replace
+from datetime import datetime, timedelta
 from uuid import UUID
 
 import pytest
 import sqlalchemy as sa
 import stripe as vendor
+from sqlalchemy.orm import Session
 
 from booking.app.wiring import PAYMENT_CALLBACKS
+from booking.money_desk.nightly import run_night
+from booking.reservations.confirm import confirm
 from booking.reservations.models import PermitCounter, Reservation, State
 from booking.reservations.release import release
 from core.database import Database, retrying
 from core.owed import Owed
 from payments import attempts, checkout, loops
+from payments.callbacks import PaymentSettled
 from payments.case_models import Case
 from payments.due import locked
 from payments.models import LedgerEntry, Payment, Refund
@@ -315,3 +320,63 @@ def second_attempt(site: Site, reservation_id: UUID) -> UUID:
     site.stripe.pay(list(site.stripe.sessions)[-1])
     site.clock.advance(seconds=30)
     return payment.id
+
+
+# --- confirmed twice, paid twice: with answers that somebody might have written
+
+
+def confirm_whatever_its_state(session: Session, *, reference: UUID, now: datetime, **_rest: object) -> None:
+    """An answer that does not look: money is there, so it is confirmed."""
+    row = session.get_one(Reservation, reference)
+    row.state, row.permit_number = State.HELD, None
+    confirm(session, row, now=now)
+
+
+def confirm_once_and_think_no_more(
+    session: Session, *, reference: UUID, now: datetime, **_rest: object
+) -> None:
+    """An answer that looks, and forgets the money that came besides."""
+    row = session.get_one(Reservation, reference)
+    if row.state == State.HELD:
+        confirm(session, row, now=now)
+
+
+def paid_by_two_attempts(site: Site, answer: PaymentSettled) -> str:
+    """Two captures of one reservation, as a lost unique index would let through; its page."""
+    page, first = on_the_card_page(site)
+    outside = (site.services.database, site.stripe, replace(PAYMENT_CALLBACKS, payment_settled=answer))
+    site.stripe.pay(first)
+    site.clock.advance(seconds=30)
+    loops.settle(*outside, site.clock)
+    with site.town.database.transaction() as session:
+        for item in session.scalars(sa.select(Payment)).one().items:
+            item.is_standing = False
+    second_attempt(site, UUID(page.rsplit("/", 1)[1]))
+    loops.settle(*outside, site.clock)
+    return page
+
+
+def found_at_night(site: Site) -> set[str]:
+    town = site.town.municipality_id
+    night = run_night(site.town.database, site.clock, municipality_id=town)
+    return {name for name, checked in night.checks.items() if checked.findings}
+
+
+def test_paid_by_two_attempts_it_is_confirmed_once_and_the_second_money_goes_back(site: Site) -> None:
+    page = paid_by_two_attempts(site, PAYMENT_CALLBACKS.payment_settled)
+    assert state_of(site, page) == State.CONFIRMED
+    assert (mails(site).count("confirmed"), permits(site)) == (1, 1)
+    assert refunds(site) == [("owed", 600)]
+    assert not found_at_night(site) & {"one_standing_capture", "money_has_its_slot"}
+
+
+def test_control_an_answer_that_does_not_look_at_the_state_confirms_twice(site: Site) -> None:
+    paid_by_two_attempts(site, confirm_whatever_its_state)
+    assert (mails(site).count("confirmed"), permits(site)) == (2, 2)
+    assert "papers_have_no_gap" in found_at_night(site)
+
+
+def test_control_without_the_refund_the_second_money_stays(site: Site) -> None:
+    paid_by_two_attempts(site, confirm_once_and_think_no_more)
+    assert (mails(site).count("confirmed"), captures(site), refunds(site)) == (1, 2, [])
+    assert found_at_night(site) >= {"one_standing_capture", "money_has_its_slot"}
