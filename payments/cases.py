@@ -97,11 +97,13 @@ def open_case(session: Session, *, municipality_id: int, kind: CaseKind, about: 
         "next_due_at": now + DUE_AFTER.get(kind, _A_DAY),
     }
     statement = insert_into(session, Case).values(row).on_conflict_do_nothing().returning(Case.id)
-    made = session.scalar(statement)
-    if made is not None:
-        return made
-    found = _open_or_none(session, municipality_id=municipality_id, kind=kind, subject=about.subject)
-    assert found is not None, "the unique index let it in, or there is one"
+    found = None
+    while found is None:
+        made = session.scalar(statement)
+        if made is not None:
+            return made
+        # None: closed between the two statements, by somebody whose commit came just now; then ours is new.
+        found = _open_or_none(session, municipality_id=municipality_id, kind=kind, subject=about.subject)
     found.seen_at, found.times_seen = now, found.times_seen + 1
     found.detail = {**found.detail, **about.detail}
     session.flush()

@@ -194,7 +194,7 @@ def test_gateway_down_while_a_code_is_sold_and_taken_back(
     lock = next(door["lock"] for door in doors.all() if door["name"].startswith(GYM))
     wait_until(lambda: bool(doors.door(lock)["applied"]), "no desired state", at_most_s=60)
     with _down(town, "gateway"):
-        # What the broker held before the gateway went: a version published at the last moment is not the sale's.
+        # What the broker held before the gateway went: a version of the last moment is not the sale's.
         doors.sync(lock)
         version = doors.door(lock)["applied"]
         booked = _book(resident)
