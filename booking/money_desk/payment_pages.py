@@ -9,9 +9,10 @@ from booking.app.guards import manager_only, reading
 from booking.app.http_errors import status_of
 from booking.app.parsing import day_of
 from booking.money_desk import case_list, payment_search
+from booking.money_desk.book_words import account_word, event_word
 from booking.money_desk.case_words import DISPUTE_REASONS, DISPUTE_STATES, words_of
 from booking.money_desk.flow import WAYS
-from booking.money_desk.payment_words import ACCOUNTS, REFUND_STATES, STATES, set_word
+from booking.money_desk.payment_words import REFUND_STATES, STATES
 from core.errors import BadInput
 
 pages = Blueprint("manage_money_payments", __name__)
@@ -65,8 +66,8 @@ def show_payment(payment_id: UUID) -> ResponseReturnValue:
         refund_states=REFUND_STATES,
         dispute_states=DISPUTE_STATES,
         reasons=DISPUTE_REASONS,
-        accounts=ACCOUNTS,
-        set_word=set_word,
+        account_word=account_word,
+        event_word=event_word,
         words_of=words_of,
         ways=WAYS,
         now=here.now,

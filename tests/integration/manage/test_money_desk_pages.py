@@ -395,7 +395,14 @@ def test_a_payments_page_shows_refunds_objections_cases_and_bookings(manage: Man
             now=NOW,
         )
     page = manage.client(manage.manager).get(f"/manage/money/payments/{payment_id}").text
-    for words in ("見本団体01", "返金済み", "反証待ち", "本人が使った覚えがない", "異議による引落し"):
+    for words in (
+        "見本団体01",
+        "返金済み",
+        "反証待ち",
+        "本人が使った覚えがない",
+        "異議申立てによる引去り",
+        "決済会社預け金",
+    ):
         assert words in page
     assert WORDS[CaseKind.DISPUTE].title in page
     assert "1,200" in page
@@ -432,7 +439,8 @@ def test_the_scale_ends_at_a_round_sum(yen: int, top: int, words: str) -> None:
 
 
 def test_refund_states_all_have_words() -> None:
-    from booking.money_desk.payment_words import ACCOUNTS, REFUND_STATES, STATES
+    from booking.money_desk.book_words import ACCOUNTS
+    from booking.money_desk.payment_words import REFUND_STATES, STATES
 
     assert set(REFUND_STATES) == set(RefundState)
     assert set(STATES) == set(PaymentState)
