@@ -5,6 +5,7 @@ from datetime import datetime, timedelta
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
+from payments import paying_out
 from payments.case_models import Case
 from payments.cases import About, CaseKind, open_case, settle_case
 from payments.models import Payment, Refund
@@ -23,6 +24,7 @@ OWED_FOR = timedelta(days=1)
 def sweep(session: Session, *, now: datetime, limit: int = 200) -> int:
     """Open a case for each payment and refund that waits too long, close those that do not; how many."""
     opened = _list_stuck(session, now=now, limit=limit) + _list_slow(session, now=now, limit=limit)
+    opened += _list_unpaid_out(session, now=now, limit=limit)
     return opened + _settle(session, now=now)
 
 
@@ -95,6 +97,27 @@ def _list_slow(session: Session, *, now: datetime, limit: int) -> int:
             about=about_refund(refund),
             now=now,
         )
+    return len(rows)
+
+
+def _list_unpaid_out(session: Session, *, now: datetime, limit: int) -> int:
+    """What goes back by hand stays a case until it has: closed without paying, it is listed again."""
+    is_listed = sa.exists().where(
+        Case.kind == CaseKind.PAY_OUT, Case.refund_id == Refund.id, Case.closed_at.is_(None)
+    )
+    rows = session.scalars(
+        sa.select(Refund)
+        .where(
+            Refund.next_due_at.is_not(None),
+            Refund.method != Method.STRIPE,
+            Refund.state != RefundState.SUCCEEDED,
+            sa.not_(is_listed),
+        )
+        .order_by(Refund.id)
+        .limit(limit)
+    ).all()
+    for refund in rows:
+        paying_out.open_case(session, refund, now=now)
     return len(rows)
 
 

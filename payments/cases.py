@@ -46,6 +46,8 @@ class CaseKind(StrEnum):
     """The books and Stripe's differ."""
     BOOKS = "books"
     """An invariant of the nightly audit does not hold."""
+    CREDIT = "credit"
+    """A payer's credit that a month's invoices have not used up: it may want to have it back."""
     REVIEW = "review"
     """A refund that waits for a lock's word, and the lock is silent."""
     RELIEF = "relief"

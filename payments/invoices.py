@@ -174,15 +174,15 @@ def issue(
         Charge.invoice_id.is_(None),
         Charge.used_on < _after(month),
     )
-    amounts = session.scalars(
-        sa.update(Charge).where(*open_ones).values(invoice_id=made).returning(Charge.amount_yen)
+    had = session.execute(
+        sa.update(Charge).where(*open_ones).values(invoice_id=made).returning(Charge.amount_yen, Charge.cause)
     ).all()
     invoice = session.get_one(Invoice, made)
-    if not amounts:
+    if not had:
         session.delete(invoice)
         session.flush()
         return None
-    invoice.amount_yen = sum(amounts)
+    invoice.amount_yen = sum(amount_yen for amount_yen, _cause in had)
     if invoice.amount_yen > 0:
         invoice.state, invoice.next_due_at = InvoiceState.ISSUED, start_of_day(due_on + timedelta(days=1))
     elif invoice.amount_yen < 0:
@@ -193,7 +193,22 @@ def issue(
     else:
         invoice.paid_at = now
     session.flush()
+    _list_credit(session, invoice, is_old=all(cause == CARRIED for _amount_yen, cause in had), now=now)
     return invoice
+
+
+def _list_credit(session: Session, invoice: Invoice, *, is_old: bool, now: datetime) -> None:
+    """A credit that is all there was on an invoice is carried for nothing: somebody asks the payer."""
+    town, payer = invoice.municipality_id, str(invoice.payer)
+    if invoice.state != InvoiceState.CARRIED:
+        note = "used up by an invoice"
+        cases.settle_case(
+            session, municipality_id=town, kind=CaseKind.CREDIT, subject=payer, note=note, now=now
+        )
+    elif is_old:
+        detail = {"month": f"{invoice.month:%Y-%m}", "invoice_id": str(invoice.id)}
+        about = About(subject=payer, amount_yen=-invoice.amount_yen, detail=detail)
+        cases.open_case(session, municipality_id=town, kind=CaseKind.CREDIT, about=about, now=now)
 
 
 def locked(session: Session, invoice_id: UUID) -> Invoice | None:

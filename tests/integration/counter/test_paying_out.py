@@ -15,7 +15,7 @@ from core.database import Database, retrying
 from core.errors import BadInput, NotThere
 from core.ids import new_id
 from core.owed import Owed
-from payments import drawer, loops, paying_out
+from payments import case_sweep, cases, drawer, loops, paying_out
 from payments.case_models import Case
 from payments.cases import CaseKind
 from payments.paying_out import DrawerShort, NeedsSecond
@@ -86,6 +86,25 @@ def test_cash_owed_back_waits_as_a_case_and_no_loop_sends_it(office: Counter) ->
     )
     assert office.refunds()[0].state == RefundState.OWED
     assert office.books() == {"cash": 600, "refunds_payable": -600}
+
+
+def test_closed_without_paying_it_is_listed_again(office: Counter) -> None:
+    refund_id = owed_back(office)
+    with office.database.transaction() as session:
+        assert case_sweep.sweep(session, now=office.now) == 0
+        case = session.scalars(sa.select(Case).where(Case.refund_id == refund_id)).one()
+        cases.close_case(
+            session,
+            municipality_id=case.municipality_id,
+            case_id=case.id,
+            actor=office.staff.account_id,
+            note="見本",
+            now=office.now,
+        )
+    with office.database.transaction() as session:
+        case_sweep.sweep(session, now=office.now)
+        still = sa.select(Case).where(Case.refund_id == refund_id, Case.closed_at.is_(None))
+        assert session.scalars(still).one().kind == CaseKind.PAY_OUT
 
 
 @pytest.mark.parametrize("how", [Method.CASH, Method.TRANSFER])

@@ -166,6 +166,23 @@ def test_below_zero_is_carried_as_a_charge_of_the_next_month(till: Till, reserva
         assert invoices.left_of(session, references=[made.id]) == {}
 
 
+def test_a_credit_that_nothing_uses_up_is_listed_until_an_invoice_has_used_it(
+    till: Till, reservation: UUID
+) -> None:
+    charged(till, reservation, 600, used_on=date(2026, 10, 20))
+    issued(till, IN_DECEMBER - timedelta(days=30))
+    let_off(till, reservation, 600)
+    issued(till)
+    assert cases(till) == [], "its first month: the next use may want it"
+    in_january = IN_DECEMBER + timedelta(days=31)
+    issued(till, in_january)
+    (found,) = cases(till)
+    assert (found.kind, found.subject, found.amount_yen) == (CaseKind.CREDIT, str(GROUP), 600)
+    charged(till, new_id(in_january), 900, used_on=in_january.date())
+    issued(till, in_january + timedelta(days=31))
+    assert found.id not in [case.id for case in cases(till) if case.closed_at is None]
+
+
 def test_a_row_is_read_anew_when_it_is_locked(till: Till, reservation: UUID) -> None:
     charged(till, reservation, 600)
     issued(till)
