@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+from hypothesis import HealthCheck, settings
 from playwright.sync_api import Browser, BrowserContext, Page
 
 from tests.servers import bytecode, compiled, network_guard, scratch
@@ -28,6 +29,10 @@ compiled.share()
 
 LAYERS = {"unit", "property", "integration", "contract", "browser", "simulation", "bench", "gate"}
 HERE = Path(__file__).parent
+
+# How quick a machine draws an example says nothing about the code, and CI shares its processors.
+settings.register_profile("patient", suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("patient")
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

@@ -112,8 +112,14 @@ class Mosquitto:
         """Let it read its files once more, where it runs; whoever wrote them."""
         if self._process is not None and self._process.poll() is None:
             reloads = self.log.count("Reloading config")
-            self._process.send_signal(signal.SIGHUP)
-            eventually(lambda: self.log.count("Reloading config") > reloads, what="Mosquitto's reload")
+
+            def is_read() -> bool:
+                # Asked while it still reads for the one before, it forgets that it was asked.
+                assert self._process is not None
+                self._process.send_signal(signal.SIGHUP)
+                return self.log.count("Reloading config") > reloads
+
+            eventually(is_read, what="Mosquitto's reload")
 
     def _end(self, number: signal.Signals) -> None:
         if self._process is not None:

@@ -347,8 +347,9 @@ def test_screens_say_of_a_plain_pin_what_they_say_of_any_code(vendor: Vendor) ->
     vendor.heartbeat()
     vendor.work(2)
     assert says(holder) is standing.Standing.GONE
-    late = vendor.school.issue(vendor.school.slot(hours=13))
-    vendor.school.clock.at += timedelta(hours=14)
+    window = vendor.school.slot(hours=13)
+    late = vendor.school.issue(window)
+    vendor.school.clock.at = window.starts_at + timedelta(minutes=1)
     assert says(late) is standing.Standing.CALL_US
 
 
