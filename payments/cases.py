@@ -1,5 +1,6 @@
 """Nothing waits for a person unlisted: cases are opened once, owned, due again, closed with a note."""
 
+from collections.abc import Collection
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from enum import StrEnum
@@ -122,6 +123,35 @@ def settle_case(
     _close(found, by=SYSTEM, note=note, now=now)
     session.flush()
     return True
+
+
+def settle_others(
+    session: Session,
+    *,
+    municipality_id: int,
+    kind: CaseKind,
+    still: Collection[str],
+    note: str,
+    now: datetime,
+    starting_with: str = "",
+) -> None:
+    """Close the cases of a kind whose subject a check over everything has not found again.
+
+    `starting_with`: only those whose subject begins so; a kind that several checks share is told apart by it.
+    """
+    opened = session.scalars(
+        sa.select(Case.subject).where(
+            Case.municipality_id == municipality_id,
+            Case.kind == kind,
+            Case.closed_at.is_(None),
+            Case.subject.startswith(starting_with, autoescape=True),
+        )
+    ).all()
+    for subject in opened:
+        if subject not in still:
+            settle_case(
+                session, municipality_id=municipality_id, kind=kind, subject=subject, note=note, now=now
+            )
 
 
 def take_on(session: Session, *, municipality_id: int, case_id: UUID, actor: UUID, now: datetime) -> None:

@@ -23,8 +23,7 @@ from core.database import Database, insert_into, retrying
 from core.errors import KaihoError
 from payments import movements
 from payments.book_models import SettlementRun, StripeMovement, StripePayout
-from payments.case_models import Case
-from payments.cases import About, CaseKind, open_case, settle_case
+from payments.cases import About, CaseKind, open_case, settle_others
 from payments.comparing import GONE_BACK, GRACE, Comparison, Difference, compare, snapshot
 from payments.models import Payment
 from payments.remote import RemoteMovement, RemotePayout
@@ -248,20 +247,11 @@ def _tell(session: Session, municipality_id: int, differences: Sequence[Differen
     for about in abouts:
         open_case(session, municipality_id=municipality_id, kind=CaseKind.SETTLEMENT, about=about, now=now)
     still = {one.subject for one in differences} | {about.subject for about in abouts}
-    opened = session.scalars(
-        sa.select(Case.subject).where(
-            Case.municipality_id == municipality_id,
-            Case.kind == CaseKind.SETTLEMENT,
-            Case.closed_at.is_(None),
-        )
-    ).all()
-    for subject in opened:
-        if subject not in still:
-            settle_case(
-                session,
-                municipality_id=municipality_id,
-                kind=CaseKind.SETTLEMENT,
-                subject=subject,
-                note="照合が一致しました。",
-                now=now,
-            )
+    settle_others(
+        session,
+        municipality_id=municipality_id,
+        kind=CaseKind.SETTLEMENT,
+        still=still,
+        note="照合が一致しました。",
+        now=now,
+    )

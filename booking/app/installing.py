@@ -196,9 +196,12 @@ class BrokerUsers:
     def __init__(self, services: Services) -> None:
         self._services = services
         self._seen: tuple[object, ...] | None = None
+        self._tells_again = False
 
     def follow(self) -> int:
         """Write the files where a lock was born or died since the last call: 1 where they changed, else 0.
+
+        The call after such a one tells the broker once more, whoever told it first.
 
         Raises:
             OSError: they cannot be written; the next call tries again.
@@ -206,9 +209,13 @@ class BrokerUsers:
         with self._services.database.reading() as session:
             seen = tuple(session.execute(_BIRTHS_AND_DEATHS).one())
         if seen == self._seen:
+            if self._tells_again:
+                tell_mosquitto(self._services.settings.broker_dir)
+                self._tells_again = False
             return 0
         changed = write_for_broker(self._services)
-        self._seen = seen
+        # Mosquitto 2.0 forgets to read again if it is asked while it still reads for the one before.
+        self._seen, self._tells_again = seen, True
         return int(changed)
 
 

@@ -26,8 +26,7 @@ from core.clock import Clock, civil_day, start_of_day
 from core.database import Database, retrying
 from payments import invariants
 from payments.book_models import AuditNight
-from payments.case_models import Case
-from payments.cases import About, CaseKind, open_case, settle_case
+from payments.cases import About, CaseKind, open_case, settle_others
 from payments.comparing import snapshot
 from payments.invariants import Check, Checked, Finding, count
 from payments.invoice_models import Charge, Invoice
@@ -117,24 +116,15 @@ def keep(session: Session, found: Findings, *, municipality_id: int, now: dateti
             still.add(about.subject)
             open_case(session, municipality_id=municipality_id, kind=CaseKind.BOOKS, about=about, now=now)
         still.update(_subject(name, finding) for finding in checked.findings)
-    opened = session.scalars(
-        sa.select(Case.subject).where(
-            Case.municipality_id == municipality_id,
-            Case.kind == CaseKind.BOOKS,
-            Case.closed_at.is_(None),
-            Case.subject.startswith(_NIGHT),
-        )
-    ).all()
-    for subject in opened:
-        if subject not in still:
-            settle_case(
-                session,
-                municipality_id=municipality_id,
-                kind=CaseKind.BOOKS,
-                subject=subject,
-                note="監査で見つからなくなりました。",
-                now=now,
-            )
+    settle_others(
+        session,
+        municipality_id=municipality_id,
+        kind=CaseKind.BOOKS,
+        still=still,
+        starting_with=_NIGHT,
+        note="監査で見つからなくなりました。",
+        now=now,
+    )
 
 
 def _subject(check: str, finding: Finding) -> str:

@@ -11,8 +11,7 @@ import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
 from booking.money_desk.case_words import URGENT, words_of
-from booking.notices import mail
-from booking.people.models import Account, Role
+from booking.notices import mail, staff
 from core.clock import TOKYO
 from core.owed import Owed
 from payments.case_models import Case
@@ -88,16 +87,7 @@ def _owe_mails(session: Session, municipality_id: int, cases: Sequence[Case], *,
         "lines": "\n".join(_line(case, now) for case in ordered[:_LISTED]),
         "more": max(0, len(ordered) - _LISTED),
     }
-    managers = session.execute(
-        sa.select(Account.id, Account.mail_address)
-        .where(
-            Account.municipality_id == municipality_id,
-            Account.role == Role.MANAGER,
-            Account.disabled_at.is_(None),
-        )
-        .order_by(Account.id)
-    )
-    for account_id, address in managers:
+    for account_id, address in staff.managers(session, municipality_id=municipality_id):
         mail.owe_mail(
             session,
             municipality_id=municipality_id,

@@ -12,8 +12,7 @@ import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
 from booking.fleet.alarm_words import detail_in_words, words_of
-from booking.notices import mail
-from booking.people.models import Account, Role
+from booking.notices import mail, staff
 from booking.places.access_points import facility_names, full_name
 from booking.places.catalogue import catalogue
 from core import owed
@@ -163,17 +162,8 @@ def _owe_mails(
         detail = detail_in_words(alarm.detail)
         name = full_name(alarm.access_point_id, own, facility_of)
         lines.append(f"・{name}" + (f"({detail})" if detail else ""))
-    managers = session.execute(
-        sa.select(Account.id, Account.mail_address)
-        .where(
-            Account.municipality_id == municipality_id,
-            Account.role == Role.MANAGER,
-            Account.disabled_at.is_(None),
-        )
-        .order_by(Account.id)
-    )
     words = words_of(kind)
-    for account_id, address in managers:
+    for account_id, address in staff.managers(session, municipality_id=municipality_id):
         mail.owe_mail(
             session,
             municipality_id=municipality_id,

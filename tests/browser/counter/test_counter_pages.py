@@ -3,7 +3,7 @@
 from playwright.sync_api import Page, expect
 
 from tests.browser.counter.conftest import Open
-from tests.browser.manage.test_manager_pages import assert_fits
+from tests.browser.manage.conftest import assert_fits
 from tests.servers.browser import assert_axe_clean
 
 

@@ -2,19 +2,11 @@
 
 from pathlib import Path
 
-from playwright.sync_api import Browser, Page, expect
+from playwright.sync_api import Browser, expect
 
 from tests.browser.fees.conftest import LONG_NAME, Served, page_of
+from tests.browser.manage.conftest import assert_good
 from tests.integration.fees.asking import EVENING, HALF, REFUSAL, ask, decide
-from tests.servers.browser import assert_axe_clean
-
-
-def assert_fits(page: Page) -> None:
-    """Open to everybody, and nothing makes the page scroll sideways."""
-    page.wait_for_load_state()
-    excess = page.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth")
-    assert excess <= 0, f"{page.url} is {excess} px too wide"
-    assert_axe_clean(page)
 
 
 def book_page(served: Served) -> str:
@@ -30,12 +22,12 @@ def test_the_managers_pages_are_open_to_everybody(chromium: Browser, served: Ser
             page.goto(f"/manage/money/{address}")
             for closed in page.locator("details > summary").all():
                 closed.click()
-            assert_fits(page)
+            assert_good(page)
     decide(town, served.application, REFUSAL)
     with page_of(chromium, served, town.manager, size=size) as page:
         page.goto("/manage/money/relief")
         expect(page.get_by_text("決定を待っている申請はありません")).to_be_visible()
-        assert_fits(page)
+        assert_good(page)
 
 
 def test_the_residents_pages_are_open_to_everybody(chromium: Browser, served: Served, size: str) -> None:
@@ -43,12 +35,12 @@ def test_the_residents_pages_are_open_to_everybody(chromium: Browser, served: Se
     with page_of(chromium, served, town.resident, size=size) as page:
         for address in ("/my/relief", book_page(served)):
             page.goto(address)
-            assert_fits(page)
+            assert_good(page)
     with page_of(chromium, served, town.manager, size=size) as page:
         page.goto("/my/relief")
         expect(page.get_by_text("まだ申請はありません")).to_be_visible()
         expect(page.get_by_text("申請には団体の登録が必要です")).to_be_visible()
-        assert_fits(page)
+        assert_good(page)
 
 
 def test_relief_is_asked_for_and_decided_without_scripts(
@@ -101,7 +93,7 @@ def test_the_price_shows_the_granted_relief_before_booking(
         expect(table).to_contain_text("300円 × 2時間")
         expect(table.locator(".amount")).to_have_text("600円")
         expect(table).to_contain_text("うち消費税（10%）54円")
-        assert_fits(page)
+        assert_good(page)
 
 
 def test_a_rate_is_added_and_tried(chromium: Browser, served: Served, size: str) -> None:
@@ -130,4 +122,4 @@ def test_a_rate_is_added_and_tried(chromium: Browser, served: Served, size: str)
         page.get_by_label("利用日").fill("2026-11-28")
         page.get_by_role("button", name="試算する").click()
         expect(page.locator("table", has_text="試算の結果")).to_contain_text("1,200円")
-        assert_fits(page)
+        assert_good(page)

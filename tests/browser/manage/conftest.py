@@ -1,6 +1,7 @@
 """The manager's pages in Chromium, over a town with a lock and a full evening."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
 from dataclasses import dataclass
 from datetime import date, timedelta
 
@@ -16,12 +17,14 @@ from locks.alarms.models import Alarm
 from locks.models import AccessPoint, CodeGroup, Lock, LockEvent, LockState, QuarantinedMessage
 from tests.integration.manage.conftest import services_over
 from tests.integration.manage.town import NOW, TODAY, StoppedClock, Town, at, window
-from tests.servers.browser import watched_page
+from tests.servers.browser import assert_axe_clean, watched_page
 from tests.servers.serving import serving
 
 PASSWORD = "見本のパスワード2026"
 DESK = {"width": 1280, "height": 900}
 PHONE = {"width": 390, "height": 844}
+SignIn = Callable[[str, str], Page]
+"""An address and the path to go to: the page, signed in."""
 
 
 @dataclass(frozen=True)
@@ -65,6 +68,44 @@ def manager_page(request: pytest.FixtureRequest, chromium: Browser, office: Offi
         page.wait_for_url("**/manage")
         yield page
     context.close()
+
+
+@pytest.fixture(params=["desk", "phone"])
+def sign_in(request: pytest.FixtureRequest, chromium: Browser, base: str) -> Iterator[SignIn]:
+    """Opens a page as somebody, once wide, once as narrow as a phone; `base` is the test file's own town."""
+    size = DESK if request.param == "desk" else PHONE
+    with ExitStack() as opened:
+
+        def as_(address: str, path: str) -> Page:
+            context = chromium.new_context(
+                viewport={"width": size["width"], "height": size["height"]},
+                locale="ja-JP",
+                timezone_id="Asia/Tokyo",
+                base_url=base,
+            )
+            opened.callback(context.close)
+            context.set_default_timeout(15_000)
+            page = opened.enter_context(watched_page(context))
+            page.goto(f"/sign-in?next={path}")
+            page.get_by_label("メールアドレス").fill(address)
+            page.locator("input[type=password]").fill(PASSWORD)
+            page.locator("main form button[type=submit]").click()
+            page.wait_for_url(f"**{path}")
+            return page
+
+        yield as_
+
+
+def assert_fits(page: Page) -> None:
+    """Nothing makes the whole page scroll sideways."""
+    page.wait_for_load_state()
+    excess = page.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth")
+    assert excess <= 0, f"{page.url} is {excess} px too wide"
+
+
+def assert_good(page: Page) -> None:
+    assert_fits(page)
+    assert_axe_clean(page)
 
 
 def _fill(town: Town) -> None:

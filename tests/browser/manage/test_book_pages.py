@@ -14,8 +14,7 @@ from payments import ledger
 from payments.book_models import SettlementRun, StripeMovement, StripePayout
 from payments.comparing import GRACE
 from payments.ledger import Account, Line
-from tests.browser.manage.conftest import Office
-from tests.browser.manage.test_manager_pages import assert_fits
+from tests.browser.manage.conftest import Office, assert_fits
 from tests.integration.manage.town import NOW
 from tests.servers.browser import assert_axe_clean
 

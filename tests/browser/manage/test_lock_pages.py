@@ -10,8 +10,7 @@ from booking.fleet.acts import ACTS
 from core.secrets import Keyring
 from locks.installation import add_access_point, add_lock
 from locks.models import Lock
-from tests.browser.manage.conftest import Office
-from tests.browser.manage.test_manager_pages import assert_fits
+from tests.browser.manage.conftest import Office, assert_fits
 from tests.integration.manage.town import NOW
 from tests.servers.browser import assert_axe_clean
 

@@ -8,16 +8,9 @@ from playwright.sync_api import Page, expect
 
 from booking.reservations.models import Reservation, State
 from core.owed import Owed
-from tests.browser.manage.conftest import Office
+from tests.browser.manage.conftest import Office, assert_fits
 from tests.integration.manage.town import TODAY
 from tests.servers.browser import assert_axe_clean
-
-
-def assert_fits(page: Page) -> None:
-    """Nothing makes the whole page scroll sideways."""
-    page.wait_for_load_state()
-    excess = page.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth")
-    assert excess <= 0, f"{page.url} is {excess} px too wide"
 
 
 def owed_templates(office: Office) -> list[str]:

@@ -12,8 +12,7 @@ from booking.people.models import Account, Group, Role
 from core.database import Database
 from payments.cases import CaseKind
 from payments.models import Payment
-from tests.browser.manage.conftest import Office
-from tests.browser.manage.test_manager_pages import assert_fits
+from tests.browser.manage.conftest import Office, assert_fits
 from tests.integration.manage.test_money_desk_pages import opened, paid, refunded
 from tests.integration.manage.town import NOW
 from tests.servers.browser import assert_axe_clean

@@ -1,24 +1,20 @@
 """Money that goes back in the browser, wide and narrow: by two people, alerts, rules; open to everybody."""
 
-from collections.abc import Callable, Iterator
-from contextlib import ExitStack
+from collections.abc import Iterator
 
 import pytest
-from playwright.sync_api import Browser, Page, expect
+from playwright.sync_api import expect
 
 from booking.app.factory import create_app
 from booking.people.models import Role
 from booking.people.passwords import hash_password
 from booking.reservations.models import State
 from core.database import Database
-from tests.browser.manage.conftest import DESK, PASSWORD, PHONE
-from tests.browser.manage.test_manager_pages import assert_fits
+from tests.browser.manage.conftest import PASSWORD, SignIn, assert_good
 from tests.integration.manage.conftest import services_over
 from tests.integration.manage.town import TODAY, StoppedClock, Town, window
-from tests.servers.browser import assert_axe_clean, watched_page
 from tests.servers.serving import serving
 
-SignIn = Callable[[str, str], Page]
 LONG = "とても長い名前の見本市立第二中学校夜間開放用体育館を使うバレーボールの見本団体"
 REFUNDS = "/manage/money/refunds"
 
@@ -46,37 +42,6 @@ def base(sqlite_database_url: str) -> Iterator[str]:
     with serving(create_app(services_over(database, clock))) as url:
         yield url
     database.dispose()
-
-
-@pytest.fixture(params=["desk", "phone"])
-def sign_in(request: pytest.FixtureRequest, chromium: Browser, base: str) -> Iterator[SignIn]:
-    """Opens a page as somebody; once wide, once as narrow as a phone."""
-    size = DESK if request.param == "desk" else PHONE
-    with ExitStack() as opened:
-
-        def as_(address: str, path: str) -> Page:
-            context = chromium.new_context(
-                viewport={"width": size["width"], "height": size["height"]},
-                locale="ja-JP",
-                timezone_id="Asia/Tokyo",
-                base_url=base,
-            )
-            opened.callback(context.close)
-            context.set_default_timeout(15_000)
-            page = opened.enter_context(watched_page(context))
-            page.goto(f"/sign-in?next={path}")
-            page.get_by_label("メールアドレス").fill(address)
-            page.locator("input[type=password]").fill(PASSWORD)
-            page.locator("main form button[type=submit]").click()
-            page.wait_for_url(f"**{path}")
-            return page
-
-        yield as_
-
-
-def assert_good(page: Page) -> None:
-    assert_fits(page)
-    assert_axe_clean(page)
 
 
 def test_a_large_sum_is_chosen_looked_at_and_given_by_two_people(sign_in: SignIn) -> None:

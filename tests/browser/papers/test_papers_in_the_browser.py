@@ -11,7 +11,7 @@ from booking.papers.kinds import Kind
 from booking.people.models import Account, Group
 from booking.people.passwords import hash_password
 from core.database import Database
-from tests.browser.manage.test_manager_pages import assert_fits
+from tests.browser.manage.conftest import assert_fits
 from tests.browser.pages.test_resident_pages import assert_fit_for_everybody
 from tests.integration.booking.town import at, window
 from tests.integration.pages.conftest import Site, build_site

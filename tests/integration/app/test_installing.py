@@ -81,6 +81,26 @@ def test_a_lock_that_died_loses_its_way_in_whoever_ended_it(
     assert broker.is_running()
 
 
+def test_the_broker_is_told_once_more_for_it_may_forget_the_first(
+    small_line: CommandLine, broker: Process, port: int
+) -> None:
+    said = small_line.broker_dir / "mosquitto.pid"
+    pid = said.read_text()
+    with services_of(small_line) as services:
+        follower = BrokerUsers(services)
+        follower.follow()
+        follower.follow()
+        # The first word is lost, as it is on a broker that still reads for the lock before.
+        said.unlink()
+        shown = small_line.add_lock("--facility", SCHOOL)
+        follower.follow()
+        assert not gets_in(port, shown["username"], shown["password"])
+        said.write_text(pid)
+        follower.follow()
+    eventually(lambda: gets_in(port, shown["username"], shown["password"]), what="the new lock's way in")
+    assert broker.is_running()
+
+
 def two_doors(line: CommandLine) -> list[str]:
     return line.ok("access-points").splitlines()[:2]
 
