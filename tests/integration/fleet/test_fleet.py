@@ -1,4 +1,4 @@
-"""`kaiho fleet` as it runs: real broker, real gateway, two hundred sleepy locks, days in seconds."""
+"""`kaiho fleet` as it runs: real broker, real gateway, eighty sleepy locks, days in seconds."""
 
 import json
 import re
@@ -18,9 +18,9 @@ from locks.models import EventLoss, Lock, LockEvent
 from tests.servers.loopback import NeverCame
 from tests.servers.processes import Process, Processes
 
-LOCKS = 200
-SPEED = 10_800.0
-"""Three hours a second."""
+LOCKS = 80
+SPEED = 5_400.0
+"""An hour and a half a second: ten contacts a second, which a machine busy with other tests answers too."""
 
 
 @contextmanager
@@ -77,7 +77,7 @@ def test_a_fleet_lives_spreads_its_contacts_and_heals_after_an_outage(tmp_path: 
     assert settled.simulator["powered"] == LOCKS
     assert after.simulator["broken"] == 0
     assert after.simulator["refused"] == 0
-    assert after.booked > 50
+    assert after.booked > 20
     assert after.simulator["openings"] > 0
     hours = [settled.simulator["by_hour"].get(str(hour), 0) for hour in range(13, 24)]
     assert max(hours) < LOCKS / 3, hours
