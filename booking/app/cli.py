@@ -63,13 +63,20 @@ def _stop_on_signals() -> threading.Event:
     return stop
 
 
-def _end_on_sigterm() -> None:
-    """SIGTERM ends the program as Ctrl-C does: what it started is stopped on the way out."""
+def _end_on_signals() -> threading.Event:
+    """SIGTERM ends the program as Ctrl-C does: what it started is stopped on the way out.
+
+    The event is set too: an exception that comes while Python cleans up after an object is lost.
+    """
+    ended = threading.Event()
 
     def end(_number: int, _frame: object) -> NoReturn:
+        ended.set()
         raise KeyboardInterrupt
 
-    signal.signal(signal.SIGTERM, end)
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, end)
+    return ended
 
 
 class _Kaiho(click.Group):
@@ -274,8 +281,7 @@ def demo(tour: bool, port: int, listen: str, folder: Path) -> None:
     if tour:
         from booking.demo.tour import run_tour
 
-        _end_on_sigterm()
-        raise SystemExit(run_tour())
+        raise SystemExit(run_tour(ended=_end_on_signals()))
     from booking.demo.stay import run_town
 
     run_town(folder, port=port, listen=listen, stop=_stop_on_signals())

@@ -7,6 +7,7 @@ happened.
 
 import shutil
 import tempfile
+import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -36,8 +37,8 @@ class StoryBroken(KaihoError):
 class Tour:
     """The story over one town."""
 
-    def __init__(self, town: Town) -> None:
-        self._town = town
+    def __init__(self, town: Town, ended: threading.Event) -> None:
+        self._town, self._ended = town, ended
         self._clock = SystemClock()
         self._began = time.monotonic()
         self._doors = Keypads(town.at.doors_url)
@@ -170,6 +171,8 @@ class Tour:
 
     @contextmanager
     def _chapter(self, title: str) -> Iterator[None]:
+        if self._ended.is_set():
+            raise KeyboardInterrupt
         begun = time.monotonic()
         self._say(title)
         yield
@@ -179,24 +182,28 @@ class Tour:
         click.echo(f"{time.monotonic() - self._began:6.1f} s  {words}")
 
 
-def run_tour(*, database_url: str | None = None) -> int:
+def run_tour(*, database_url: str | None = None, ended: threading.Event | None = None) -> int:
     """Start a fresh town on free ports, run the story, stop the town. 0 only if the story held."""
     folder = Path(tempfile.mkdtemp(prefix="kaiho-tour-"))
-    broken = tell(Town(folder, database_url=database_url))
+    broken = tell(Town(folder, database_url=database_url), ended or threading.Event())
     if not broken:
         shutil.rmtree(folder)
     return broken
 
 
-def tell(town: Town) -> int:
-    """Start a town, run the story over it, stop it: 0 if the story held, else 1."""
+def tell(town: Town, ended: threading.Event) -> int:
+    """Start a town, run the story over it, stop it: 0 if the story held, else 1.
+
+    Raises:
+        KeyboardInterrupt: `ended` was set; the town is stopped.
+    """
     begun = time.monotonic()
     try:
         town.start()
         click.echo(
             f"町が起きた（{time.monotonic() - begun:.1f} 秒、{SystemClock().now().astimezone(TOKYO):%H:%M}）"
         )
-        Tour(town).run()
+        Tour(town, ended).run()
         click.echo("すべて確かめました。")
     except KaihoError as broken:
         click.echo(f"物語が途切れました: {broken}\n記録: {town.log_folder}", err=True)

@@ -70,7 +70,7 @@ def _share_routes() -> None:
             builders[key] = compile_builder(rule, append_unknown)
         return builders[key]
 
-    Rule._compile_builder = compiled_once  # type: ignore[method-assign]
+    Rule._compile_builder = compiled_once  # type: ignore[assignment, method-assign]
 
 
 def share() -> None:

@@ -1,12 +1,13 @@
 """The demo's tour judges itself: it holds over a town, and breaks off where a door has another secret."""
 
 import json
+import threading
 from pathlib import Path
 
 import pytest
 
 from booking.app.services import Services
-from booking.demo.tour import run_tour, tell
+from booking.demo.tour import Tour, run_tour, tell
 from booking.demo.town import Town
 from tests.servers.postgres import PostgresServer
 
@@ -43,7 +44,18 @@ class MistypedTown(Town):
 def test_the_tour_breaks_off_where_a_door_has_another_secret(
     capsys: pytest.CaptureFixture[str], tmp_path: Path
 ) -> None:
-    assert tell(MistypedTown(tmp_path)) == 1
+    assert tell(MistypedTown(tmp_path), threading.Event()) == 1
     said = capsys.readouterr()
     assert "the door should open" in said.err
     assert "すべて確かめました。" not in said.out
+
+
+def test_a_tour_that_was_told_to_end_begins_no_further_chapter(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    """The interrupt itself may have been lost in whatever Python was about."""
+    ended = threading.Event()
+    ended.set()
+    with pytest.raises(KeyboardInterrupt):
+        Tour(Town(tmp_path), ended).run()
+    assert capsys.readouterr().out == ""
