@@ -18,8 +18,9 @@ from payments.states import CAN_CAPTURE, Method, PaymentState, RefundState, requ
 
 LOOK_AGAIN = timedelta(seconds=20)
 """While somebody may be on the card page; webhooks and the return page are quicker, where they come."""
-LOOK_AGAIN_LATE = timedelta(minutes=10)
-"""While a voucher waits to be paid at a till, for days."""
+LOOK_AGAIN_LATE = timedelta(hours=1)
+"""The longest pause while a voucher waits to be paid at a till, for days; a lost message costs no more."""
+_LOOK_AGAIN_SOON = timedelta(minutes=1)
 FUNDS_COME_WITHIN = timedelta(days=3)
 """Where Stripe does not say until when it waits."""
 
@@ -131,8 +132,17 @@ def _next_look(payment: Payment, now: datetime) -> datetime:
     if payment.state == PaymentState.CLOSING:
         return now
     if payment.state == PaymentState.PROCESSING:
-        return now + LOOK_AGAIN_LATE
+        return _next_look_at_voucher(payment, now)
     return min(now + LOOK_AGAIN, payment.deadline_at)
+
+
+def _next_look_at_voucher(payment: Payment, now: datetime) -> datetime:
+    """Often while it is fresh and once more when its deadline has passed, ever more seldom after either."""
+    ends_at = payment.funds_due_at
+    is_past = ends_at is not None and ends_at <= now
+    since = ends_at if ends_at is not None and is_past else payment.state_changed_at
+    next_at = now + min(max((now - since) / 4, _LOOK_AGAIN_SOON), LOOK_AGAIN_LATE)
+    return next_at if ends_at is None or is_past else min(next_at, ends_at)
 
 
 def _await_funds(
@@ -144,7 +154,7 @@ def _await_funds(
     if payment.state != PaymentState.PROCESSING:
         move(payment, PaymentState.PROCESSING, now=now)
     payment.url, payment.funds_due_at = remote.voucher_url, due_at
-    give_back(payment, due_at=now + LOOK_AGAIN_LATE)
+    give_back(payment, due_at=_next_look_at_voucher(payment, now))
     session.flush()
     if is_news:
         for item in payment.items:

@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 from datetime import timedelta
+from itertools import pairwise
 from uuid import UUID
 
 import pytest
@@ -105,6 +106,23 @@ def test_the_same_word_again_tells_nobody_again(till: Till, reservation: UUID) -
         assert till.settle() == 1
     assert till.settle_one(payment_id) == PaymentState.PROCESSING
     assert len(till.notes.processing) == 1
+
+
+def test_a_voucher_is_looked_at_ever_more_seldom_until_its_deadline(till: Till, reservation: UUID) -> None:
+    """Fifty-odd questions in three days at most an hour apart, then often again: claims wait for the answer."""
+    payment_id, _ = with_voucher(till, reservation)
+    looks = []
+    while till.clock.now() < IN_THREE_DAYS + timedelta(minutes=10):
+        due_at = till.payment(payment_id).next_due_at
+        assert due_at is not None
+        till.clock.advance(seconds=(due_at - till.clock.now()).total_seconds())
+        assert till.settle() == 1
+        looks.append(till.clock.now())
+    pauses = [later - earlier for earlier, later in pairwise(looks)]
+    assert max(pauses) == LOOK_AGAIN_LATE
+    assert IN_THREE_DAYS in looks
+    assert sum(look < IN_THREE_DAYS for look in looks) < 110
+    assert sum(look > IN_THREE_DAYS for look in looks) > 5
 
 
 def test_booking_may_free_what_its_owner_gave_up_and_stripe_is_left_alone(
