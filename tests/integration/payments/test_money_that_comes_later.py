@@ -109,7 +109,7 @@ def test_the_same_word_again_tells_nobody_again(till: Till, reservation: UUID) -
 
 
 def test_a_voucher_is_looked_at_ever_more_seldom_until_its_deadline(till: Till, reservation: UUID) -> None:
-    """Fifty-odd questions in three days at most an hour apart, then often again: claims wait for the answer."""
+    """At most an hour apart, then often again: its claims wait for the answer."""
     payment_id, _ = with_voucher(till, reservation)
     looks = []
     while till.clock.now() < IN_THREE_DAYS + timedelta(minutes=10):
