@@ -24,7 +24,8 @@ from tests.simulation.money.proof import Outcome, run_proof
 
 Url = Callable[[], str]
 Patch = pytest.MonkeyPatch
-MANY, FEW, SEED = 60, 25, 3
+MANY, SOME, FEW, SEED = 60, 25, 10, 3
+"""Payments; a planted defect shows itself among fewer than the proof has."""
 
 
 def found_in(fresh_url: Url, payments: int = FEW) -> str:
@@ -55,7 +56,7 @@ def test_settling_whatever_amount_came_is_noticed(fresh_url: Url, monkeypatch: P
         really(session, payment, believed, **named)
 
     monkeypatch.setattr(attempts, "_capture", trust)
-    assert "capture" in found_in(fresh_url, MANY)
+    assert "capture" in found_in(fresh_url, SOME)
 
 
 def test_a_second_attempt_beside_the_first_is_noticed(fresh_url: Url, monkeypatch: Patch) -> None:
@@ -66,9 +67,9 @@ def test_a_second_attempt_beside_the_first_is_noticed(fresh_url: Url, monkeypatc
                 session.execute(sa.text("DROP INDEX uq_payment_item_standing"))
 
     monkeypatch.setattr(proof, "TownDatabase", WithoutReferee)
-    assert found_in(fresh_url, MANY) == ""
+    assert found_in(fresh_url, SOME) == ""
     monkeypatch.setattr(checkout, "_standing", lambda _session, _references: [])
-    assert found_in(fresh_url, MANY).startswith("S4:")
+    assert found_in(fresh_url, SOME).startswith("S4:")
 
 
 def test_a_refund_with_another_key_at_each_try_is_noticed(fresh_url: Url, monkeypatch: Patch) -> None:
