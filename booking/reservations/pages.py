@@ -180,6 +180,7 @@ def _detail(reservation_id: UUID, error: KaihoError | None) -> ResponseReturnVal
         stages=stages_of(line.policy, line.amount_yen, line.window.starts_at),
         awaited=awaited,
         can_pay_later=ways.funds_within_days is not None,
+        least_yen=checkout.LEAST_YEN,
         codes=standing.worst(door.standing for door in doors) if doors else None,
         doors=doors,
         can_cancel=_can_cancel(line, here.now),

@@ -321,3 +321,15 @@ def test_days_and_months_are_for_everybody(small_site: Site) -> None:
     assert "空き 15" in day
     month = visitor.get(f"/offerings/{small_site.town.full}?month=2026-11").text
     assert 'id="day-2026-11-28"' in month
+
+
+@pytest.mark.parametrize(("yen", "by_card"), [(49, False), (50, True)])
+def test_what_is_too_little_for_a_card_is_paid_at_the_counter(site: Site, yen: int, by_card: bool) -> None:
+    browser = site.resident()
+    page = book(site, browser).location
+    with site.town.database.transaction() as session:
+        session.execute(sa.update(Reservation).values(amount_yen=yen))
+    shown = browser.get(page).text
+    assert (f'action="{page}/payments"' in shown) == by_card
+    assert ("49円はカードで支払えません" in shown) != by_card
+    assert ("窓口で支払うか" in shown) != by_card
