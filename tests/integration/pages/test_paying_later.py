@@ -103,7 +103,7 @@ def test_the_courts_are_kept_for_days_and_confirmed_when_the_money_comes(site: S
         work(site)
         assert state_of(site, page) == State.HELD
     site.stripe.pay_voucher(session_id)
-    site.clock.advance(minutes=11)
+    site.clock.advance(minutes=61)
     work(site)
     assert state_of(site, page) == State.CONFIRMED
     assert "awaiting_funds" in mails(site)
