@@ -167,7 +167,7 @@ def test_a_voucher_that_stripe_leaves_undecided_is_listed(till: Till, reservatio
     assert sweep(till) == 1
     assert kinds(till) == ["stuck"]
     till.stripe.lapse_voucher(session_id)
-    till.clock.advance(minutes=11)
+    till.clock.advance(minutes=61)
     till.settle()
     sweep(till)
     assert kinds(till) == []

@@ -195,8 +195,7 @@ def test_gateway_down_while_a_code_is_sold_and_taken_back(
     wait_until(lambda: bool(doors.door(lock)["applied"]), "no desired state", at_most_s=60)
     with _down(town, "gateway"):
         # What the broker held before the gateway went: a version of the last moment is not the sale's.
-        doors.sync(lock)
-        version = doors.door(lock)["applied"]
+        version = _until_no_newer(lock, doors)
         booked = _book(resident)
         resident.pay(booked)
         doors.sync(lock)
@@ -247,6 +246,19 @@ def _hold_for(oracle: Oracle, seconds: int) -> None:
                 hold_for_s=seconds, catalogue_version=Municipality.catalogue_version + 1
             )
         )
+
+
+def _until_no_newer(lock: str, doors: Keypads) -> int:
+    """The version after which a contact brings no other."""
+    seen: list[int] = []
+
+    def brings_no_other() -> bool:
+        doors.sync(lock)
+        seen.append(int(doors.door(lock)["applied"]))
+        return len(seen) > 1 and seen[-1] == seen[-2]
+
+    wait_until(brings_no_other, "the broker never came to its end", at_most_s=60, every_s=0.5)
+    return seen[-1]
 
 
 def _until_current(oracle: Oracle, lock: str, doors: Keypads) -> None:
