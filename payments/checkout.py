@@ -38,8 +38,11 @@ LEAST_YEN = 50
 """Source: docs.stripe.com/currencies, "Minimum and maximum charge amounts"."""
 MOST_ITEMS = 49
 """Each is named in the session's metadata, beside the attempt: Stripe keeps 50 keys."""
-LISTING_REACHES_BACK = timedelta(days=1)
-"""How far before our own clock's word a listing starts: a clock that is wrong must not hide a session."""
+LISTING_REACHES_BACK = timedelta(hours=1)
+"""How far before our own clock's word a listing starts: a clock that is wrong must not hide a session.
+
+Five minutes wrong, and no message of Stripe's would be believed any more.
+"""
 
 log = structlog.get_logger()
 
