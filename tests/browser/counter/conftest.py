@@ -18,7 +18,7 @@ from tests.integration.counter.conftest import Counter
 from tests.integration.counter.test_invoices import FIRST_OF_DECEMBER, at, run
 from tests.integration.counter.test_paying_out import owed_back
 from tests.integration.pages.conftest import build_site
-from tests.servers.browser import watched_page
+from tests.servers.browser import sign_in, watched_page
 from tests.servers.serving import serving
 
 PASSWORD = "見本のパスワード2026"
@@ -76,7 +76,7 @@ def size(request: pytest.FixtureRequest) -> str:
 
 
 def signed_in_page(chromium: Browser, site: Open, size: str, mail: str) -> Iterator[Page]:
-    """A browser in which somebody has signed in through the form."""
+    """A browser in which somebody has signed in."""
     wanted = SIZES[size]
     context = chromium.new_context(
         viewport={"width": wanted["width"], "height": wanted["height"]},
@@ -85,12 +85,8 @@ def signed_in_page(chromium: Browser, site: Open, size: str, mail: str) -> Itera
         base_url=site.url,
     )
     context.set_default_timeout(15_000)
+    sign_in(context, site.url, mail, PASSWORD)
     with watched_page(context) as page:
-        page.goto("/sign-in?next=/sessions")
-        page.get_by_label("メールアドレス").fill(mail)
-        page.locator("input[type=password]").fill(PASSWORD)
-        page.locator("main form button[type=submit]").click()
-        page.wait_for_url("**/sessions")
         yield page
     context.close()
 

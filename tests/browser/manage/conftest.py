@@ -18,6 +18,7 @@ from locks.models import AccessPoint, CodeGroup, Lock, LockEvent, LockState, Qua
 from tests.integration.manage.conftest import services_over
 from tests.integration.manage.town import NOW, TODAY, StoppedClock, Town, at, window
 from tests.servers.browser import assert_axe_clean, watched_page
+from tests.servers.browser import sign_in as sign_in_to
 from tests.servers.serving import serving
 
 PASSWORD = "見本のパスワード2026"
@@ -51,7 +52,7 @@ def office(sqlite_database_url: str) -> Iterator[Office]:
 
 @pytest.fixture(params=["desk", "phone"])
 def manager_page(request: pytest.FixtureRequest, chromium: Browser, office: Office) -> Iterator[Page]:
-    """A manager's browser, signed in through the form; once wide, once as narrow as a phone."""
+    """A manager's browser, signed in; once wide, once as narrow as a phone."""
     size = DESK if request.param == "desk" else PHONE
     context = chromium.new_context(
         viewport={"width": size["width"], "height": size["height"]},
@@ -60,12 +61,9 @@ def manager_page(request: pytest.FixtureRequest, chromium: Browser, office: Offi
         base_url=office.base,
     )
     context.set_default_timeout(15_000)
+    sign_in_to(context, office.base, "manager@example.jp", PASSWORD)
     with watched_page(context) as page:
-        page.goto("/sign-in?next=/manage")
-        page.get_by_label("メールアドレス").fill("manager@example.jp")
-        page.locator("input[type=password]").fill(PASSWORD)
-        page.locator("main form button[type=submit]").click()
-        page.wait_for_url("**/manage")
+        page.goto("/manage")
         yield page
     context.close()
 
@@ -85,12 +83,9 @@ def sign_in(request: pytest.FixtureRequest, chromium: Browser, base: str) -> Ite
             )
             opened.callback(context.close)
             context.set_default_timeout(15_000)
+            sign_in_to(context, base, address, PASSWORD)
             page = opened.enter_context(watched_page(context))
-            page.goto(f"/sign-in?next={path}")
-            page.get_by_label("メールアドレス").fill(address)
-            page.locator("input[type=password]").fill(PASSWORD)
-            page.locator("main form button[type=submit]").click()
-            page.wait_for_url(f"**{path}")
+            page.goto(path)
             return page
 
         yield as_

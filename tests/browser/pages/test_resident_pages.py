@@ -8,16 +8,15 @@ from playwright.sync_api import Browser, Page, expect
 from tests.browser.pages.conftest import MAIL, PASSWORD, Served
 from tests.integration.booking.town import DAY, at
 from tests.servers.browser import assert_axe_clean, phone
+from tests.servers.browser import sign_in as sign_in_to
 
 TARGET = 44
 """CSS pixels that a control is high; links inside sentences are exempt (WCAG 2.5.8)."""
 
 
 def sign_in(page: Page, served: Served, then: str = "/") -> None:
-    page.goto(f"{served.url}/sign-in?next={then}")
-    page.get_by_label("メールアドレス").fill(MAIL)
-    page.get_by_label("パスワード").fill(PASSWORD)
-    page.get_by_role("button", name="ログインする").click()
+    sign_in_to(page.context, served.url, MAIL, PASSWORD)
+    page.goto(f"{served.url}{then}")
 
 
 def assert_fit_for_everybody(page: Page) -> None:

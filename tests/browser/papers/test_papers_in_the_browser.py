@@ -17,6 +17,7 @@ from tests.integration.booking.town import at, window
 from tests.integration.pages.conftest import Site, build_site
 from tests.integration.papers.conftest import issued, paid, plant_issuer
 from tests.servers.browser import assert_axe_clean, watched_page
+from tests.servers.browser import sign_in as sign_in_to
 from tests.servers.serving import serving
 
 PASSWORD = "kaihou-no-hi"
@@ -63,14 +64,11 @@ def sign_in(chromium: Browser, town: Town) -> Iterator[Open]:
             base_url=town.url,
         )
         context.set_default_timeout(15_000)
+        sign_in_to(context, town.url, mail, PASSWORD)
         watching = watched_page(context)
         page = watching.__enter__()
         opened.append((watching, context))
-        page.goto(f"/sign-in?next={then}")
-        page.get_by_label("メールアドレス").fill(mail)
-        page.get_by_label("パスワード").fill(PASSWORD)
-        page.get_by_role("button", name="ログインする").click()
-        page.wait_for_url(f"**{then}")
+        page.goto(then)
         return page
 
     yield enter
