@@ -168,7 +168,11 @@ class Office:
 
     def due_at(self) -> dict[str, datetime]:
         """When the earliest row of each of the worker's tables is due; those without one are absent."""
-        parts = [sa.select(sa.func.min(one, type_=one.type)).scalar_subquery() for one in DUE.values()]
+        # A row without a due time is in none of the indexes.
+        parts = [
+            sa.select(sa.func.min(one, type_=one.type)).where(one.is_not(None)).scalar_subquery()
+            for one in DUE.values()
+        ]
         with self.database.reading() as session:
             row = session.execute(sa.select(*parts)).one()
         return {table: due for table, due in zip(DUE, row, strict=True) if due is not None}
