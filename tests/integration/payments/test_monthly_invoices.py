@@ -178,6 +178,7 @@ def test_a_credit_that_nothing_uses_up_is_listed_until_an_invoice_has_used_it(
     issued(till, in_january)
     (found,) = cases(till)
     assert (found.kind, found.subject, found.amount_yen) == (CaseKind.CREDIT, str(GROUP), 600)
+    assert (found.detail["month"], set(found.detail)) == ("2026-12", {"month", "invoice_id"})
     charged(till, new_id(in_january), 900, used_on=in_january.date())
     issued(till, in_january + timedelta(days=31))
     assert found.id not in [case.id for case in cases(till) if case.closed_at is None]

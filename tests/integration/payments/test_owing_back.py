@@ -13,7 +13,7 @@ from payments import invoices, refunds
 from payments.case_models import Case
 from payments.invoice_models import Charge
 from payments.models import LedgerEntry, Payment, PaymentItem, Refund
-from payments.states import Method
+from payments.states import Method, PaymentState
 from tests.integration.payments.conftest import START, TOWN, Till
 
 PAYER = new_id(START)
@@ -49,6 +49,19 @@ def left(till: Till, *references: UUID) -> list[int]:
         found = refunds.left_of(session, references=references)
     assert list(found) == list(references)
     return list(found.values())
+
+
+def test_wrong_money_that_went_back_takes_nothing_off_what_was_paid_afterwards(
+    till: Till, reservation: UUID
+) -> None:
+    payment_id, session_id = till.opened(reservation)
+    till.stripe.pay(session_id, amount=900)
+    assert till.settle_one(payment_id) == PaymentState.MISMATCHED
+    till.clock.advance(minutes=1)
+    till.paid(reservation)
+    assert left(till, reservation) == [1500]
+    till.owe(reservation, 1500)
+    assert left(till, reservation) == [0]
 
 
 def test_a_refund_says_what_of_whom_and_is_due_at_once(till: Till, reservation: UUID) -> None:
