@@ -17,9 +17,9 @@ setup:
 demo: setup
 	@exec $(bin)/kaiho demo $(ARGS)
 
-# Twice as many as there are cores: many tests wait for other processes.
+# More than there are cores: many tests wait for other processes, the two that kill them for minutes.
 test: check-tools lint
-	@$(bin)/python -m pytest -n 4 --dist worksteal -q $(ARGS)
+	@$(bin)/python -m pytest -n 5 --dist worksteal -q $(ARGS)
 
 money-proof: setup
 	@$(bin)/python -m tests.simulation.money --payments $(PAYMENTS) $(ARGS)
