@@ -70,6 +70,12 @@ class Dispute(Base):
             "state IN ('won', 'lost', 'warning_closed', 'prevented') OR next_due_at IS NOT NULL",
             name="unfinished_is_due",
         ),
+        sa.Index(
+            "ix_dispute_due",
+            "next_due_at",
+            sqlite_where=sa.text("next_due_at IS NOT NULL"),
+            postgresql_where=sa.text("next_due_at IS NOT NULL"),
+        ),
         sa.Index("ix_dispute_payment", "payment_id"),
     )
 

@@ -181,6 +181,15 @@ class WebhookEvent(Base):
     """A verified message from Stripe, stored once by its id; a hint that something is worth re-reading."""
 
     __tablename__ = "webhook_event"
+    __table_args__ = (
+        sa.Index(
+            "ix_webhook_event_due",
+            "next_due_at",
+            sqlite_where=sa.text("next_due_at IS NOT NULL"),
+            postgresql_where=sa.text("next_due_at IS NOT NULL"),
+        ),
+        sa.Index("ix_webhook_event_received", "received_at"),
+    )
 
     event_id: Mapped[str] = mapped_column(sa.String(255), primary_key=True)
     type: Mapped[str] = mapped_column(sa.String(100))
