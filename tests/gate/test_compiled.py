@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 import sqlalchemy as sa
-from flask import Flask, render_template
+from flask import Flask, render_template, url_for
 from jinja2.bccache import Bucket
 from sqlalchemy.dialects.sqlite.pysqlite import SQLiteDialect_pysqlite
 
@@ -65,3 +65,29 @@ def test_only_the_same_kind_of_database_is_alike() -> None:
     assert SharedSqlite() != SQLiteDialect_pysqlite()
     # The control: SQLAlchemy's own is another one for each engine.
     assert SQLiteDialect_pysqlite() != SQLiteDialect_pysqlite()
+
+
+def routed(rule: str, **defaults: Any) -> tuple[Flask, Any]:
+    """A fresh app with one route, and what builds that route's addresses."""
+    app = Flask(__name__)
+    app.add_url_rule(rule, "shown", lambda **_: "", defaults=defaults or None)
+    (found,) = app.url_map.iter_rules("shown")
+    return app, found._build.__func__  # type: ignore[attr-defined]
+
+
+def test_an_app_made_later_compiles_no_route_again_and_builds_its_own_addresses() -> None:
+    (first, builds), (second, builds_too) = routed("/seen/<int:number>"), routed("/seen/<int:number>")
+    assert builds is builds_too
+    another, builds_another = routed("/seen/<path:number>")
+    for app, number, address in (
+        (first, 3, "/seen/3"),
+        (second, 4, "/seen/4"),
+        (another, "a/b", "/seen/a/b"),
+    ):
+        with app.test_request_context():
+            assert url_for("shown", number=number) == address
+            assert url_for("shown", number=number, day=5) == f"{address}?day=5"
+    with_default, builds_alone = routed("/seen/<int:number>", page=1)
+    assert builds_alone not in (builds, builds_another)
+    with with_default.test_request_context():
+        assert url_for("shown", number=3, page=1) == "/seen/3"
