@@ -154,6 +154,8 @@ def _match(session: Session, municipality_id: int, waiting: Sequence[StripeMovem
             near = _near(refunds, one)
             candidates[one.id] = [f"{event}:{refund.id}:{one.source_id}" for refund in near]
             one.refund_id = near[0].id if near else None
+            if event == "refund_undone" and near:
+                _have_read_again(near[0], one)
         elif one.source_id is not None:
             candidates[one.id] = _dispute_sets(session, municipality_id, one)
     sums = balance_of_sets(session, {key for keys in candidates.values() for key in keys})
@@ -167,6 +169,12 @@ def _match(session: Session, municipality_id: int, waiting: Sequence[StripeMovem
                 met += 1
                 break
     return met + _pair(session, municipality_id, waiting, refunds)
+
+
+def _have_read_again(refund: Refund, back: StripeMovement) -> None:
+    """Money is back of which no message told us: the refund is due, and the loop asks Stripe."""
+    if refund.state == RefundState.SUCCEEDED and refund.stripe_refund_id == back.source_id:
+        refund.next_due_at = back.created_at
 
 
 def _near(refunds: Sequence[Refund], one: StripeMovement) -> list[Refund]:

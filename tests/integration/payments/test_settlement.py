@@ -17,6 +17,7 @@ from payments.ledger import Account, Line
 from payments.models import LedgerEntry, Refund
 from payments.remote import RefundStatus, RemoteMovement, RemotePayout
 from payments.settlement import Settled, settle
+from payments.states import RefundState
 from tests.integration.payments.conftest import TOWN, Till
 from tests.integration.payments.stripe_books import DISPUTE_FEE_YEN, fee_yen
 from tests.servers.books import take_triggers_off
@@ -128,6 +129,27 @@ def test_a_refund_that_comes_back_after_it_had_succeeded_meets_both_sets(
     till.send()
     at_rest(till)
     assert till.refund(refund_id).stripe_refund_id != first, "a new round with a refund of its own"
+
+
+def test_a_refund_that_comes_back_without_a_message_is_read_again_because_of_its_movement(
+    till: Till, reservation: UUID
+) -> None:
+    """The control is the state before the settlement: by itself nobody reads what had succeeded."""
+    till.paid(reservation)
+    [refund_id] = till.owe(reservation)
+    till.send()
+    sent = till.refund(refund_id).stripe_refund_id
+    assert sent is not None
+    assert till.refund_state(refund_id) == RefundState.SUCCEEDED
+    run(till)
+    till.clock.advance(days=4)
+    till.stripe.finish_refund(sent, RefundStatus.FAILED)
+    till.poll()
+    assert till.refund_state(refund_id) == RefundState.SUCCEEDED
+    run(till)
+    till.poll()
+    assert till.refund_state(refund_id) == RefundState.FAILED
+    at_rest(till)
 
 
 def test_a_refund_that_failed_at_once_is_out_and_back_and_nothing_in_the_books(
