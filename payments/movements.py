@@ -11,6 +11,7 @@ from core.database import insert_into
 from payments import ledger
 from payments.book_models import StripeMovement
 from payments.case_models import Dispute
+from payments.disputes import FINAL
 from payments.ledger import Account, Line
 from payments.models import LedgerEntry, Payment, Refund
 from payments.remote import RemoteMovement
@@ -24,7 +25,7 @@ STRIPE_CHARGES = frozenset({"stripe_fee", "stripe_fx_fee", "tax_fee", "network_c
 """Stripe's bills for itself that are no part of another movement."""
 
 PAIR = "pair:"
-"""A refund that came back before we saw it succeed: out and back explain each other, nothing is booked."""
+"""A refund or a dispute out and back before we looked: the two explain each other, nothing is booked."""
 FEE = "fee:"
 
 
@@ -155,7 +156,7 @@ def _match(session: Session, municipality_id: int, waiting: Sequence[StripeMovem
             candidates[one.id] = [f"{event}:{refund.id}:{one.source_id}" for refund in near]
             one.refund_id = near[0].id if near else None
             if event == "refund_undone" and near:
-                _have_read_again(near[0], one)
+                _have_read_again(session, near[0], one)
         elif one.source_id is not None:
             candidates[one.id] = _dispute_sets(session, municipality_id, one)
     sums = balance_of_sets(session, {key for keys in candidates.values() for key in keys})
@@ -171,10 +172,18 @@ def _match(session: Session, municipality_id: int, waiting: Sequence[StripeMovem
     return met + _pair(session, municipality_id, waiting, refunds)
 
 
-def _have_read_again(refund: Refund, back: StripeMovement) -> None:
+def _have_read_again(session: Session, refund: Refund, back: StripeMovement) -> None:
     """Money is back of which no message told us: the refund is due, and the loop asks Stripe."""
-    if refund.state == RefundState.SUCCEEDED and refund.stripe_refund_id == back.source_id:
-        refund.next_due_at = back.created_at
+    session.execute(
+        sa.update(Refund)
+        .where(
+            Refund.id == refund.id,
+            Refund.state == RefundState.SUCCEEDED,
+            Refund.stripe_refund_id == back.source_id,
+            Refund.next_due_at.is_(None),
+        )
+        .values(next_due_at=back.created_at)
+    )
 
 
 def _near(refunds: Sequence[Refund], one: StripeMovement) -> list[Refund]:
@@ -190,32 +199,43 @@ def _near(refunds: Sequence[Refund], one: StripeMovement) -> list[Refund]:
 def _pair(
     session: Session, municipality_id: int, waiting: Sequence[StripeMovement], refunds: Sequence[Refund]
 ) -> int:
-    """A refund that failed before we saw it succeed has no set and will have none: out and back are one."""
+    """Out and back of one refund or dispute, both before we looked: they meet each other."""
     met = 0
     session.flush()
-    for back in waiting:
-        if back.type not in REFUNDS_BACK or back.matched_set is not None or back.source_id is None:
-            continue
-        out = session.scalar(
-            sa.select(StripeMovement)
-            .where(
-                StripeMovement.municipality_id == municipality_id,
-                StripeMovement.source_id == back.source_id,
-                StripeMovement.type.in_(REFUNDS),
-                StripeMovement.matched_set.is_(None),
-                StripeMovement.amount == -back.amount,
-            )
-            .limit(1)
+    over = [one for one in waiting if one.matched_set is None and _is_over(session, one, refunds)]
+    if not over:
+        return met
+    unmet = session.scalars(
+        sa.select(StripeMovement)
+        .where(
+            StripeMovement.municipality_id == municipality_id,
+            StripeMovement.source_id.in_({one.source_id for one in over}),
+            StripeMovement.matched_set.is_(None),
         )
-        is_under_way = any(
-            refund.stripe_refund_id == back.source_id and refund.state != RefundState.FAILED
+        .order_by(StripeMovement.created_at, StripeMovement.id)
+    ).all()
+    for one in over:
+        for other in unmet if one.matched_set is None else ():
+            cancels = other.source_id == one.source_id and other.amount == -one.amount
+            # A later one waits for its own turn: it may have a set.
+            if cancels and other.matched_set is None and other.created_at <= one.created_at:
+                one.matched_set, other.matched_set = f"{PAIR}{other.id}", f"{PAIR}{one.id}"
+                met += 2
+                break
+    return met
+
+
+def _is_over(session: Session, one: StripeMovement, refunds: Sequence[Refund]) -> bool:
+    """Whether our row of what a movement is of knows its end: no set can follow that would meet it."""
+    if one.source_id is None or one.amount == 0:
+        return False
+    if one.type in REFUNDS | REFUNDS_BACK:
+        return not any(
+            refund.stripe_refund_id == one.source_id and refund.state != RefundState.FAILED
             for refund in refunds
         )
-        if out is not None and not is_under_way:
-            out.matched_set, back.matched_set = f"{PAIR}{back.id}", f"{PAIR}{out.id}"
-            session.flush()
-            met += 2
-    return met
+    dispute = session.get(Dispute, one.dispute_id) if one.dispute_id is not None else None
+    return dispute is not None and dispute.state in FINAL
 
 
 def balance_of_sets(session: Session, keys: Iterable[str]) -> dict[str, int]:

@@ -1,7 +1,9 @@
 """Make a lock and show once what its installer types in; tell the broker who may speak."""
 
 import os
+import re
 import signal
+import time
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -227,10 +229,30 @@ _BIRTHS_AND_DEATHS = sa.select(
 
 
 def tell_mosquitto(folder: Path) -> None:
-    """Make a Mosquitto that keeps its pid in the broker's folder read its files again (SIGHUP)."""
+    """Make a Mosquitto that keeps its pid in the broker's folder read its files again (SIGHUP).
+
+    One that is only starting is waited for, up to `_STARTING_S`.
+    """
     # No file, or not ours to signal: the broker is not up yet, or whoever runs it tells it.
     with suppress(OSError, ValueError):
         pid = int((folder / "mosquitto.pid").read_text())
+        process = Path(f"/proc/{pid:d}")
         # The file outlives a broker that was killed; by now the number may belong to anybody.
-        if Path(f"/proc/{pid:d}/comm").read_text().strip() == "mosquitto":
-            os.kill(pid, signal.SIGHUP)
+        if (process / "comm").read_text().strip() == "mosquitto":
+            deadline = time.monotonic() + _STARTING_S
+            while not catches_hangup(process) and time.monotonic() < deadline:
+                time.sleep(0.02)
+            if catches_hangup(process):
+                os.kill(pid, signal.SIGHUP)
+
+
+_STARTING_S = 2.0
+
+
+def catches_hangup(process: Path) -> bool:
+    """Whether the process of this folder under `/proc` handles SIGHUP; one that does not dies of it.
+
+    Mosquitto listens before it does, and systemd counts that death as an end in order: no restart.
+    """
+    caught = re.search(r"^SigCgt:\s*([0-9a-f]+)$", (process / "status").read_text(), re.MULTILINE)
+    return caught is not None and bool(int(caught[1], 16) >> (signal.SIGHUP - 1) & 1)

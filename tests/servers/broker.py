@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from tests.servers.loopback import LOOPBACK, NeverCame, eventually, free_port, is_listening
+from tests.servers.loopback import LOOPBACK, NeverCame, eventually, free_port
 
 GATEWAY = ("gateway-1", "gateway-secret")
 """The user every broker here starts with: reads `+/up/#`, writes `+/down/#`."""
@@ -75,12 +75,14 @@ class Mosquitto:
 
     def start(self) -> None:
         """Run until `stop` or `kill`; returns once it listens."""
+        said = len(self.log)
         with (self.folder / "log").open("ab") as log:
             process = subprocess.Popen(
                 [mosquitto_program(), "-c", str(self._config)], stdout=log, stderr=log, cwd=self.folder
             )
         self._process = process
-        eventually(lambda: process.poll() is not None or is_listening(self.port), what="Mosquitto")
+        # It listens before it can be told anything: a SIGHUP then would be its end.
+        eventually(lambda: process.poll() is not None or " running" in self.log[said:], what="Mosquitto")
         if process.poll() is not None:
             raise NeverCame(f"Mosquitto did not start:\n{self.log}")
 
@@ -99,7 +101,8 @@ class Mosquitto:
     @property
     def log(self) -> str:
         """What it has logged so far."""
-        return (self.folder / "log").read_text(encoding="utf-8", errors="replace")
+        log = self.folder / "log"
+        return log.read_text(encoding="utf-8", errors="replace") if log.exists() else ""
 
     def _reload(self) -> None:
         lines = [f"{name}:{hashed}\n" for name, hashed in self._passwords.items()]
@@ -114,8 +117,10 @@ class Mosquitto:
             reloads = self.log.count("Reloading config")
 
             def is_read() -> bool:
-                # Asked while it still reads for the one before, it forgets that it was asked.
                 assert self._process is not None
+                if self._process.poll() is not None:
+                    raise NeverCame(f"Mosquitto ended with {self._process.returncode}:\n{self.log}")
+                # Asked while it still reads for the one before, it forgets that it was asked.
                 self._process.send_signal(signal.SIGHUP)
                 return self.log.count("Reloading config") > reloads
 

@@ -10,6 +10,7 @@ import paho.mqtt.client as mqtt
 import pytest
 from paho.mqtt.enums import CallbackAPIVersion
 
+from booking.app import installing
 from booking.app.installing import BrokerUsers
 from booking.demo.broker import mosquitto_command
 from locks import life
@@ -33,6 +34,7 @@ def broker(small_line: CommandLine, processes: Processes, port: int) -> Process:
     small_line.ok("broker-files")
     started = processes.start(*command)
     eventually(lambda: is_listening(port), what="Mosquitto")
+    eventually(lambda: installing.catches_hangup(Path(f"/proc/{started.pid}")), what="a broker that hears")
     return started
 
 
@@ -86,12 +88,12 @@ def test_the_broker_is_told_once_more_for_it_may_forget_the_first(
 ) -> None:
     said = small_line.broker_dir / "mosquitto.pid"
     pid = said.read_text()
+    # The first word is lost, as it is on a broker that still reads for the lock before.
+    said.unlink()
     with services_of(small_line) as services:
         follower = BrokerUsers(services)
         follower.follow()
         follower.follow()
-        # The first word is lost, as it is on a broker that still reads for the lock before.
-        said.unlink()
         shown = small_line.add_lock("--facility", SCHOOL)
         follower.follow()
         assert not gets_in(port, shown["username"], shown["password"])
@@ -138,6 +140,34 @@ def test_a_number_that_somebody_else_has_by_now_is_not_signalled(small_line: Com
         small_line.add_lock("--facility", SCHOOL)
         somebody.communicate(b"\n", timeout=10)
     assert somebody.returncode == 0
+
+
+_STILL_STARTING = """
+import signal, time
+with open("/proc/self/comm", "w") as name:
+    name.write("mosquitto")
+print("listens", flush=True)
+time.sleep(0.3)
+signal.signal(signal.SIGHUP, lambda *_: (print("told", flush=True), exit(0)))
+time.sleep(30)
+"""
+"""As Mosquitto starts: it listens, and only then learns what SIGHUP means."""
+
+
+@pytest.mark.parametrize("waits", [True, False])
+def test_a_broker_that_only_starts_is_told_when_it_can_hear_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, waits: bool
+) -> None:
+    if not waits:
+        monkeypatch.setattr(installing, "catches_hangup", lambda _process: True)
+    with subprocess.Popen([sys.executable, "-c", _STILL_STARTING], stdout=subprocess.PIPE) as starting:
+        assert starting.stdout is not None
+        assert starting.stdout.readline() == b"listens\n"
+        (tmp_path / "mosquitto.pid").write_text(f"{starting.pid}\n")
+        installing.tell_mosquitto(tmp_path)
+        said, _ = starting.communicate(timeout=10)
+    # Told too early, it is the end of it.
+    assert (said, starting.returncode) == ((b"told\n", 0) if waits else (b"", -signal.SIGHUP))
 
 
 def test_a_lock_added_while_the_broker_is_down_gets_in_when_it_is_up(

@@ -1,5 +1,6 @@
 """The books against Stripe's: every movement met, every difference told within a day, to the yen."""
 
+from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from uuid import UUID
 
@@ -467,6 +468,39 @@ def test_a_dispute_meets_its_movements_taken_and_given_back(till: Till, reservat
     _find_disputes(till)
     at_rest(till)
     assert "disputed" not in till.balances()
+
+
+@pytest.mark.parametrize("is_won", [True, False])
+def test_a_dispute_that_was_over_before_we_looked_is_out_and_back(
+    till: Till, reservation: UUID, is_won: bool
+) -> None:
+    """Lost is the control: its money stays away, so it has a set and is no pair."""
+    payment_id = till.paid(reservation)
+    opened = till.stripe.books.open_dispute(str(till.payment(payment_id).stripe_payment_intent_id), 1500)
+    till.clock.advance(hours=1)
+    till.stripe.books.close_dispute(opened.id, is_won=is_won)
+    assert run(till).found.under_way, "nobody has read the dispute yet"
+    _find_disputes(till)
+    at_rest(till)
+    with till.database.reading() as session:
+        met = session.scalars(
+            sa.select(StripeMovement.matched_set).where(StripeMovement.source_id == opened.id)
+        ).all()
+    assert [str(key).partition(":")[0] for key in met] == (
+        ["pair", "pair"] if is_won else ["dispute_withdrawn"]
+    )
+
+
+def test_out_and_back_of_a_dispute_wait_while_it_is_open(till: Till, reservation: UUID) -> None:
+    payment_id = till.paid(reservation)
+    opened = till.stripe.books.open_dispute(str(till.payment(payment_id).stripe_payment_intent_id), 1500)
+    before = replace(till.stripe.read_dispute(opened.id), withdrawn=0)
+    with till.database.transaction() as session:
+        disputes.write(session, before, municipality_id=TOWN, now=till.clock.now())
+    till.stripe.books.close_dispute(opened.id, is_won=True)
+    assert len(run(till).found.under_way) == 2
+    _find_disputes(till)
+    at_rest(till)
 
 
 def test_a_lost_dispute_stays_met(till: Till, reservation: UUID) -> None:
