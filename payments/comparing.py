@@ -10,8 +10,9 @@ from sqlalchemy.orm import Session
 
 from payments.book_models import StripeMovement, StripePayout
 from payments.ledger import Account
+from payments.matching import PAIR
 from payments.models import LedgerEntry, Refund
-from payments.movements import FEE, PAIR
+from payments.movements import FEE
 from payments.states import RefundState
 
 GRACE = timedelta(hours=22)

@@ -21,7 +21,7 @@ from sqlalchemy.orm import Session
 from core.clock import Clock
 from core.database import Database, insert_into, retrying
 from core.errors import KaihoError
-from payments import movements
+from payments import matching, movements
 from payments.book_models import SettlementRun, StripeMovement, StripePayout
 from payments.cases import About, CaseKind, open_case, settle_others
 from payments.comparing import GONE_BACK, GRACE, Comparison, Difference, compare, snapshot
@@ -77,6 +77,7 @@ def settle(database: Database, stripe: Books, clock: Clock, *, municipality_id: 
         retrying(lambda: _fail(database, run_id, municipality_id, told, clock.now()))
         raise
     _match(database, municipality_id)
+    retrying(lambda: _have_read_again(database, municipality_id, clock.now()))
     with database.reading() as session:
         snapshot(session)
         found = compare(session, municipality_id=municipality_id, now=clock.now())
@@ -173,12 +174,15 @@ def _match(database: Database, municipality_id: int) -> None:
 
     def piece() -> tuple[datetime, str] | None:
         with database.transaction() as session:
-            return movements.match_next(session, municipality_id=municipality_id, after=after, limit=_PIECE)[
-                1
-            ]
+            return matching.match_next(session, municipality_id=municipality_id, after=after, limit=_PIECE)[1]
 
     while (after := retrying(piece)) is not None:
         pass
+
+
+def _have_read_again(database: Database, municipality_id: int, now: datetime) -> None:
+    with database.transaction() as session:
+        matching.have_read_again(session, municipality_id=municipality_id, now=now)
 
 
 def _fail(database: Database, run_id: int, municipality_id: int, told: str, now: datetime) -> None:
