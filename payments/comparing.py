@@ -33,6 +33,8 @@ class Difference:
     """Under way: young, or waiting for something that is followed elsewhere."""
     payment_id: UUID | None = None
     refund_id: UUID | None = None
+    is_yen: bool = True
+    """Other money is told and is in neither of the two sums."""
 
     def told(self) -> dict[str, Any]:
         """As it is kept with a run."""
@@ -49,7 +51,7 @@ class Comparison:
     """`stripe_balance` in the books."""
     under_way: tuple[Difference, ...]
     open: tuple[Difference, ...]
-    """Not explained, the oldest first."""
+    """Not explained, the oldest first; after them other money than yen, which stays and must hide none."""
 
     @property
     def explained_yen(self) -> int:
@@ -84,7 +86,10 @@ def compare(session: Session, *, municipality_id: int, now: datetime) -> Compari
         ledger_yen=ledger_yen,
         under_way=tuple(one for one in every if one.is_explained),
         open=tuple(
-            sorted((one for one in every if not one.is_explained), key=lambda one: (one.since, one.subject))
+            sorted(
+                (one for one in every if not one.is_explained),
+                key=lambda one: (not one.is_yen, one.since, one.subject),
+            )
         ),
     )
 
@@ -119,12 +124,12 @@ def _movements_alone(session: Session, municipality_id: int, now: datetime) -> l
     return [
         Difference(
             f"movement:{one.id}",
-            # Other money than yen is in neither of the two sums.
             -one.amount if one.currency == "jpy" else 0,
             one.created_at,
             is_explained=now - one.created_at < GRACE or state in (RefundState.OWED, RefundState.PENDING),
             payment_id=one.payment_id,
             refund_id=one.refund_id,
+            is_yen=one.currency == "jpy",
         )
         for one, state in rows
         if one.amount or one.currency != "jpy"

@@ -127,9 +127,9 @@ def test_a_movement_of_no_yen_is_told_only_where_it_is_other_money(till: Till) -
     moved(till, "txn_4", 1)
     found = compared(till)
     assert [(one.subject, one.yen) for one in found.open] == [
+        ("movement:txn_4", -1),
         ("movement:txn_2", 0),
         ("movement:txn_3", 0),
-        ("movement:txn_4", -1),
     ]
     assert (found.stripe_yen, found.ledger_yen) == (1, 0)
 

@@ -385,6 +385,20 @@ def test_very_many_differences_are_fifty_cases_and_one_that_counts_them(till: Ti
     assert len(cases(till)) == 51, "what was copied stays until it is explained"
 
 
+def test_other_money_that_stays_listed_hides_no_missing_yen(till: Till, reservation: UUID) -> None:
+    till.paid(reservation)
+    books = till.stripe.books
+    for number in range(51):
+        books.move("charge", 1 + number, f"ch_usd_{number}", None)
+        books.movements[-1] = replace(books.movements[-1], currency="usd")
+    till.clock.advance(hours=30)
+    books.move("charge", 700, "ch_unknown", None)
+    last = books.movements[-1].id
+    assert hours_until_told(till, f"movement:{last}") < 24
+    assert cases(till)[f"movement:{last}"] == -700
+    assert len(cases(till)) == 50 + 1 + 1, "fifty of other money, how many there are, and the yen"
+
+
 def test_many_movements_are_met_in_pieces(till: Till, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(settlement, "_PIECE", 2)
     for number in range(5):
