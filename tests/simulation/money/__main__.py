@@ -39,7 +39,7 @@ def tell(found: Outcome) -> None:
     lines += ["", "What was compared:"]
     lines += [f"  {what}: {count:,}" for what, count in found.figures.items()]
     lines += ["", f"Broken promise: {found.violation or 'none'}", f"Differences: {len(found.differences)}"]
-    lines += [f"  {one}" for one in found.differences[:50]]
+    lines += [f"  {one}" for one in found.differences]
     sys.stdout.write("\n".join(lines) + "\n")
 
 
