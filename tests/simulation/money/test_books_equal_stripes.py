@@ -13,13 +13,13 @@ from sqlalchemy.orm import Session
 
 from booking.app.wiring import PAYMENT_CALLBACKS
 from core.ids import new_token
-from payments import attempts, checkout, movements, refund_loops
+from payments import attempts, checkout, matching, movements, refund_loops
 from payments.errors import StripeUnavailable
 from payments.ledger import Line
 from payments.models import Payment
 from payments.remote import RemoteRefund, RemoteSession, StripeApi
 from tests.simulation.crashes import TownDatabase
-from tests.simulation.money import office, proof
+from tests.simulation.money import office, proof, trouble
 from tests.simulation.money.proof import Outcome, run_proof
 
 Url = Callable[[], str]
@@ -98,3 +98,17 @@ def test_money_that_confirms_nothing_is_noticed(fresh_url: Url, monkeypatch: Pat
     deaf = replace(PAYMENT_CALLBACKS, payment_settled=lambda *_given, **_named: None)
     monkeypatch.setattr(office, "PAYMENT_CALLBACKS", deaf)
     assert "kept" in found_in(fresh_url)
+
+
+@pytest.mark.parametrize("reads_again", [True, False])
+def test_refunds_that_banks_send_back_are_sent_anew_message_or_none(
+    fresh_url: Url, monkeypatch: Patch, reads_again: bool
+) -> None:
+    monkeypatch.setattr(trouble, "SENT_BACK_EVERY", 4)
+    monkeypatch.setattr(trouble, "MESSAGES", ("webhook_drop",))
+    if not reads_again:
+        monkeypatch.setattr(matching, "have_read_again", lambda *_given, **_named: 0)
+    found = run_proof(fresh_url(), SEED, SOME)
+    assert found.coverage["refund_sent_back"] > 2
+    assert ("stripe balance" in told(found)) != reads_again
+    assert reads_again == (told(found) == "")

@@ -8,7 +8,7 @@ if TYPE_CHECKING:
     from tests.simulation.money.proof import Proof
 
 _CALLS = ("timeout_before", "timeout_after", "stored_500", "http_409", "http_429", "http_500", "http_503")
-_MESSAGES = (
+MESSAGES = (
     "webhook_duplicate",
     "webhook_drop",
     "webhook_delay",
@@ -20,6 +20,8 @@ _REFUNDS = ("refund_pending", "refund_failed", "refund_short")
 _CAPTURES = ("capture_amount", "capture_currency", "dispute")
 _MOST_PLANNED = 40
 """Faults for calls that hardly anybody makes would pile up, and each call looks through them."""
+SENT_BACK_EVERY = 60
+"""So many payments for one refund that a bank sends back after it had come through."""
 _DAY = 86400.0
 
 
@@ -41,7 +43,7 @@ class Trouble:
             (self._fault_of_a_message, proof.seconds_between * 1.5),
             (self._fault_of_a_refund, proof.seconds_between * 15),
             (self._fault_of_a_capture, proof.seconds_between * 40),
-            (self._bank_sends_back, proof.seconds_between * 60),
+            (self._bank_sends_back, proof.seconds_between * SENT_BACK_EVERY),
             (self._decide_a_dispute, proof.seconds_between * 30),
             (self._stripe_away, 0.9 * _DAY),
             (self._worker_away, 1.1 * _DAY),
@@ -90,7 +92,7 @@ class Trouble:
         self._plan(kind, method=method, path=path, times=self._random.choice((1, 1, 1, 3)), **more)
 
     def _fault_of_a_message(self) -> None:
-        kind = self._random.choice(_MESSAGES)
+        kind = self._random.choice(MESSAGES)
         more: dict[str, object] = {}
         if kind in ("webhook_delay", "webhook_reorder"):
             more["delay_s"] = self._random.choice((30, 600, 3600, 6 * 3600))
