@@ -14,7 +14,7 @@ import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
-from core.database import Base, UtcDateTime
+from core.database import Base, UtcDateTime, partial_index
 from core.ids import jitter, new_id
 
 MAX_ATTEMPTS = 12
@@ -28,13 +28,7 @@ class Owed(Base):
     __tablename__ = "owed"
     __table_args__ = (
         sa.UniqueConstraint("municipality_id", "kind", "key"),
-        sa.Index(
-            "ix_owed_due",
-            "kind",
-            "due_at",
-            sqlite_where=sa.text("due_at IS NOT NULL"),
-            postgresql_where=sa.text("due_at IS NOT NULL"),
-        ),
+        partial_index("ix_owed_due", "kind", "due_at", where="due_at IS NOT NULL"),
     )
 
     id: Mapped[UUID] = mapped_column(primary_key=True)

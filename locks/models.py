@@ -8,7 +8,7 @@ from uuid import UUID
 import sqlalchemy as sa
 from sqlalchemy.orm import Mapped, mapped_column
 
-from core.database import Base, BigKey, UtcDateTime
+from core.database import Base, BigKey, UtcDateTime, partial_index
 
 
 class AccessPointKind(StrEnum):
@@ -95,25 +95,11 @@ class Lock(Base):
 
     __tablename__ = "lock"
     __table_args__ = (
-        sa.Index(
-            "uq_lock_access_point_id_alive",
-            "access_point_id",
-            unique=True,
-            sqlite_where=sa.text("state <> 'dead'"),
-            postgresql_where=sa.text("state <> 'dead'"),
+        partial_index(
+            "uq_lock_access_point_id_alive", "access_point_id", where="state <> 'dead'", unique=True
         ),
-        sa.Index(
-            "ix_lock_publish_due",
-            "publish_due_at",
-            sqlite_where=sa.text("publish_due_at IS NOT NULL"),
-            postgresql_where=sa.text("publish_due_at IS NOT NULL"),
-        ),
-        sa.Index(
-            "ix_lock_clear_due",
-            "clear_due_at",
-            sqlite_where=sa.text("clear_due_at IS NOT NULL"),
-            postgresql_where=sa.text("clear_due_at IS NOT NULL"),
-        ),
+        partial_index("ix_lock_publish_due", "publish_due_at", where="publish_due_at IS NOT NULL"),
+        partial_index("ix_lock_clear_due", "clear_due_at", where="clear_due_at IS NOT NULL"),
     )
 
     id: Mapped[str] = mapped_column(sa.String(16), primary_key=True)
@@ -198,14 +184,7 @@ class LockCommand(Base):
     """Something to do once, sent within the lock's next contact (protocol 4); its outcome."""
 
     __tablename__ = "lock_command"
-    __table_args__ = (
-        sa.Index(
-            "ix_lock_command_waiting",
-            "lock_id",
-            sqlite_where=sa.text("sent_at IS NULL"),
-            postgresql_where=sa.text("sent_at IS NULL"),
-        ),
-    )
+    __table_args__ = (partial_index("ix_lock_command_waiting", "lock_id", where="sent_at IS NULL"),)
 
     id: Mapped[str] = mapped_column(sa.String(32), primary_key=True)
     lock_id: Mapped[str] = mapped_column(sa.ForeignKey("lock.id"))

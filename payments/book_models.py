@@ -7,7 +7,7 @@ from uuid import UUID
 import sqlalchemy as sa
 from sqlalchemy.orm import Mapped, mapped_column
 
-from core.database import Base, BigKey, UtcDateTime
+from core.database import Base, BigKey, UtcDateTime, partial_index
 
 
 class StripeMovement(Base):
@@ -17,12 +17,7 @@ class StripeMovement(Base):
     __table_args__ = (
         sa.Index("ix_stripe_movement_created", "municipality_id", "created_at"),
         sa.Index("ix_stripe_movement_payout", "payout_id"),
-        sa.Index(
-            "ix_stripe_movement_unmatched",
-            "municipality_id",
-            sqlite_where=sa.text("matched_set IS NULL"),
-            postgresql_where=sa.text("matched_set IS NULL"),
-        ),
+        partial_index("ix_stripe_movement_unmatched", "municipality_id", where="matched_set IS NULL"),
         sa.Index("uq_stripe_movement_matched_set", "matched_set", unique=True),
     )
 

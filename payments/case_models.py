@@ -7,7 +7,7 @@ from uuid import UUID
 import sqlalchemy as sa
 from sqlalchemy.orm import Mapped, mapped_column
 
-from core.database import Base, UtcDateTime
+from core.database import Base, UtcDateTime, partial_index
 
 
 class Case(Base):
@@ -16,21 +16,10 @@ class Case(Base):
     __tablename__ = "money_case"
     __table_args__ = (
         sa.CheckConstraint("(closed_at IS NULL) = (next_due_at IS NOT NULL)", name="open_is_due"),
-        sa.Index(
-            "uq_money_case_open",
-            "municipality_id",
-            "kind",
-            "subject",
-            unique=True,
-            sqlite_where=sa.text("closed_at IS NULL"),
-            postgresql_where=sa.text("closed_at IS NULL"),
+        partial_index(
+            "uq_money_case_open", "municipality_id", "kind", "subject", where="closed_at IS NULL", unique=True
         ),
-        sa.Index(
-            "ix_money_case_due",
-            "next_due_at",
-            sqlite_where=sa.text("next_due_at IS NOT NULL"),
-            postgresql_where=sa.text("next_due_at IS NOT NULL"),
-        ),
+        partial_index("ix_money_case_due", "next_due_at", where="next_due_at IS NOT NULL"),
         sa.Index("ix_money_case_opened", "municipality_id", "opened_at"),
     )
 
@@ -70,12 +59,7 @@ class Dispute(Base):
             "state IN ('won', 'lost', 'warning_closed', 'prevented') OR next_due_at IS NOT NULL",
             name="unfinished_is_due",
         ),
-        sa.Index(
-            "ix_dispute_due",
-            "next_due_at",
-            sqlite_where=sa.text("next_due_at IS NOT NULL"),
-            postgresql_where=sa.text("next_due_at IS NOT NULL"),
-        ),
+        partial_index("ix_dispute_due", "next_due_at", where="next_due_at IS NOT NULL"),
         sa.Index("ix_dispute_payment", "payment_id"),
     )
 

@@ -6,7 +6,7 @@ from uuid import UUID
 import sqlalchemy as sa
 from sqlalchemy.orm import Mapped, mapped_column
 
-from core.database import Base, BigKey, UtcDateTime
+from core.database import Base, BigKey, UtcDateTime, partial_index
 
 
 class Charge(Base):
@@ -42,12 +42,7 @@ class Invoice(Base):
     __table_args__ = (
         sa.UniqueConstraint("municipality_id", "payer", "month"),
         sa.CheckConstraint("state <> 'issued' OR next_due_at IS NOT NULL", name="unpaid_is_due"),
-        sa.Index(
-            "ix_invoice_due",
-            "next_due_at",
-            sqlite_where=sa.text("next_due_at IS NOT NULL"),
-            postgresql_where=sa.text("next_due_at IS NOT NULL"),
-        ),
+        partial_index("ix_invoice_due", "next_due_at", where="next_due_at IS NOT NULL"),
     )
 
     id: Mapped[UUID] = mapped_column(primary_key=True)

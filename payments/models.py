@@ -6,7 +6,7 @@ from uuid import UUID
 import sqlalchemy as sa
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
-from core.database import Base, BigKey, UtcDateTime
+from core.database import Base, BigKey, UtcDateTime, partial_index
 
 
 class Payment(Base):
@@ -19,12 +19,7 @@ class Payment(Base):
             "state NOT IN ('opening', 'open', 'closing') OR next_due_at IS NOT NULL", name="unfinished_is_due"
         ),
         sa.CheckConstraint("state <> 'processing' OR next_due_at IS NOT NULL", name="processing_is_due"),
-        sa.Index(
-            "ix_payment_due",
-            "next_due_at",
-            sqlite_where=sa.text("next_due_at IS NOT NULL"),
-            postgresql_where=sa.text("next_due_at IS NOT NULL"),
-        ),
+        partial_index("ix_payment_due", "next_due_at", where="next_due_at IS NOT NULL"),
         sa.Index("ix_payment_created", "municipality_id", "created_at"),
     )
 
@@ -86,13 +81,7 @@ class PaymentItem(Base):
     __table_args__ = (
         sa.CheckConstraint("amount_yen > 0", name="amount_positive"),
         sa.UniqueConstraint("payment_id", "position"),
-        sa.Index(
-            "uq_payment_item_standing",
-            "reference",
-            unique=True,
-            sqlite_where=sa.text("is_standing"),
-            postgresql_where=sa.text("is_standing"),
-        ),
+        partial_index("uq_payment_item_standing", "reference", where="is_standing", unique=True),
         sa.Index("ix_payment_item_reference", "reference"),
     )
 
@@ -118,12 +107,7 @@ class Refund(Base):
         sa.CheckConstraint("amount_yen > 0", name="amount_positive"),
         sa.CheckConstraint("state = 'succeeded' OR next_due_at IS NOT NULL", name="unfinished_is_due"),
         sa.UniqueConstraint("payment_id", "reference", "cause"),
-        sa.Index(
-            "ix_refund_due",
-            "next_due_at",
-            sqlite_where=sa.text("next_due_at IS NOT NULL"),
-            postgresql_where=sa.text("next_due_at IS NOT NULL"),
-        ),
+        partial_index("ix_refund_due", "next_due_at", where="next_due_at IS NOT NULL"),
         sa.Index("ix_refund_reference", "reference"),
     )
 
@@ -182,12 +166,7 @@ class WebhookEvent(Base):
 
     __tablename__ = "webhook_event"
     __table_args__ = (
-        sa.Index(
-            "ix_webhook_event_due",
-            "next_due_at",
-            sqlite_where=sa.text("next_due_at IS NOT NULL"),
-            postgresql_where=sa.text("next_due_at IS NOT NULL"),
-        ),
+        partial_index("ix_webhook_event_due", "next_due_at", where="next_due_at IS NOT NULL"),
         sa.Index("ix_webhook_event_received", "received_at"),
     )
 

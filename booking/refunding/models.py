@@ -7,7 +7,7 @@ from uuid import UUID
 import sqlalchemy as sa
 from sqlalchemy.orm import Mapped, mapped_column
 
-from core.database import Base, UtcDateTime
+from core.database import Base, UtcDateTime, partial_index
 
 
 class AlertDay(Base):
@@ -35,12 +35,7 @@ class RefundReview(Base):
     __tablename__ = "refund_review"
     __table_args__ = (
         sa.CheckConstraint("(state = 'waiting') = (next_due_at IS NOT NULL)", name="waiting_is_due"),
-        sa.Index(
-            "ix_refund_review_due",
-            "next_due_at",
-            sqlite_where=sa.text("next_due_at IS NOT NULL"),
-            postgresql_where=sa.text("next_due_at IS NOT NULL"),
-        ),
+        partial_index("ix_refund_review_due", "next_due_at", where="next_due_at IS NOT NULL"),
     )
 
     reservation_id: Mapped[UUID] = mapped_column(sa.ForeignKey("reservation.id"), primary_key=True)

@@ -8,7 +8,7 @@ from uuid import UUID
 import sqlalchemy as sa
 from sqlalchemy.orm import Mapped, mapped_column
 
-from core.database import Base, UtcDateTime
+from core.database import Base, UtcDateTime, partial_index
 
 
 class State(StrEnum):
@@ -41,19 +41,9 @@ class Reservation(Base):
         sa.UniqueConstraint("group_id", "request_key"),
         sa.CheckConstraint("amount_yen >= 0", name="amount_not_negative"),
         sa.CheckConstraint("starts_at < ends_at", name="starts_before_end"),
-        sa.Index(
-            "ix_reservation_due",
-            "next_due_at",
-            sqlite_where=sa.text("next_due_at IS NOT NULL"),
-            postgresql_where=sa.text("next_due_at IS NOT NULL"),
-        ),
+        partial_index("ix_reservation_due", "next_due_at", where="next_due_at IS NOT NULL"),
         # Holds are counted in the statement that takes claims: it must not read a group's whole past.
-        sa.Index(
-            "ix_reservation_unsettled",
-            "group_id",
-            sqlite_where=sa.text("state IN ('held', 'requested')"),
-            postgresql_where=sa.text("state IN ('held', 'requested')"),
-        ),
+        partial_index("ix_reservation_unsettled", "group_id", where="state IN ('held', 'requested')"),
         sa.Index("ix_reservation_day", "municipality_id", "starts_at"),
         sa.Index("ix_reservation_group", "group_id", "starts_at"),
     )

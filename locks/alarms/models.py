@@ -6,7 +6,7 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.orm import Mapped, mapped_column
 
-from core.database import Base, BigKey, UtcDateTime
+from core.database import Base, BigKey, UtcDateTime, partial_index
 
 
 class Alarm(Base):
@@ -15,14 +15,13 @@ class Alarm(Base):
     __tablename__ = "lock_alarm"
     __table_args__ = (
         # One at a time of a kind and subject: what comes again while it lasts is counted.
-        sa.Index(
+        partial_index(
             "uq_lock_alarm_lasting",
             "access_point_id",
             "kind",
             "subject",
+            where="ended_at IS NULL",
             unique=True,
-            sqlite_where=sa.text("ended_at IS NULL"),
-            postgresql_where=sa.text("ended_at IS NULL"),
         ),
         sa.Index("ix_lock_alarm_municipality_id_began_at", "municipality_id", "began_at"),
     )

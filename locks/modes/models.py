@@ -5,7 +5,7 @@ from datetime import datetime
 import sqlalchemy as sa
 from sqlalchemy.orm import Mapped, mapped_column
 
-from core.database import Base, BigKey, UtcDateTime
+from core.database import Base, BigKey, UtcDateTime, partial_index
 
 
 class ModeOrder(Base):
@@ -14,12 +14,7 @@ class ModeOrder(Base):
     __tablename__ = "mode_order"
     __table_args__ = (
         sa.Index("ix_mode_order_access_point_id_ended_at", "access_point_id", "ended_at"),
-        sa.Index(
-            "ix_mode_order_due",
-            "until_at",
-            sqlite_where=sa.text("ended_at IS NULL"),
-            postgresql_where=sa.text("ended_at IS NULL"),
-        ),
+        partial_index("ix_mode_order_due", "until_at", where="ended_at IS NULL"),
     )
 
     id: Mapped[int] = mapped_column(BigKey, primary_key=True)

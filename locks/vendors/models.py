@@ -6,7 +6,7 @@ from enum import StrEnum
 import sqlalchemy as sa
 from sqlalchemy.orm import Mapped, mapped_column
 
-from core.database import Base, UtcDateTime
+from core.database import Base, UtcDateTime, partial_index
 
 
 class PinState(StrEnum):
@@ -28,14 +28,7 @@ class VendorPin(Base):
     """A grant at a lock that keeps plain PINs. The digits are computed when they are sent, never stored."""
 
     __tablename__ = "vendor_pin"
-    __table_args__ = (
-        sa.Index(
-            "ix_vendor_pin_due",
-            "due_at",
-            sqlite_where=sa.text("due_at IS NOT NULL"),
-            postgresql_where=sa.text("due_at IS NOT NULL"),
-        ),
-    )
+    __table_args__ = (partial_index("ix_vendor_pin_due", "due_at", where="due_at IS NOT NULL"),)
 
     grant_id: Mapped[int] = mapped_column(sa.ForeignKey("access_grant.id"), primary_key=True)
     lock_id: Mapped[str] = mapped_column(sa.ForeignKey("lock.id"), primary_key=True, index=True)
