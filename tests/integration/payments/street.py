@@ -8,6 +8,8 @@ from pathlib import Path
 from typing import Any
 from uuid import UUID
 
+import requests
+
 from core import audit
 from core.database import Database
 from core.ids import new_id
@@ -26,6 +28,7 @@ from tests.servers.processes import Processes
 from tests.servers.stripe_sandbox import SECRET_KEY, start_stripe_sandbox
 
 AMOUNT_YEN = 1500
+KONBINI = checkout.Ways(("card", "konbini"), funds_within_days=3)
 
 
 @dataclass
@@ -44,7 +47,7 @@ class Street(Shop):
             self.clock,
         )
 
-    def started(self) -> UUID:
+    def started(self, ways: checkout.Ways = checkout.CARD_ONLY) -> UUID:
         """An attempt is written down, and Stripe has not heard of it."""
         with self.database.transaction() as session:
             return checkout.start(
@@ -55,6 +58,7 @@ class Street(Shop):
                 return_url=f"{self.sandbox.url}/healthz",
                 cancel_url=f"{self.sandbox.url}/healthz",
                 mail_address=None,
+                ways=ways,
                 now=self.clock.now(),
             ).id
 
@@ -69,6 +73,14 @@ class Street(Shop):
         self.pay(self.page(payment_id), card)
         database, stripe, callbacks, clock = self.outside
         assert loops.settle_one(database, stripe, callbacks, payment_id, clock) == PaymentState.SETTLED
+        return payment_id
+
+    def voucher(self) -> UUID:
+        """An attempt whose payer has taken a konbini voucher, of which nobody here knows."""
+        payment_id = self.started(KONBINI)
+        url = self.page(payment_id)
+        answer = requests.post(f"{url}/konbini", data={}, allow_redirects=False, timeout=10)
+        assert answer.status_code == 303, answer.text
         return payment_id
 
     def after_a_crash(self) -> None:

@@ -91,17 +91,9 @@ def _disputed(street: Street) -> UUID:
 
 def _told_of_a_dispute(street: Street) -> UUID:
     payment_id = _disputed(street)
-    event = Event(
-        id=f"evt_{new_token()[:16]}",
-        type="charge.dispute.created",
-        is_live=False,
-        object_id=_dispute_of(street, payment_id)["id"],
-        payment_id=None,
-        refund_id=None,
-        payment_intent_id=street.intent_of(payment_id),
+    _park(
+        street, "charge.dispute.created", _dispute_of(street, payment_id)["id"], street.intent_of(payment_id)
     )
-    with street.database.transaction() as session:
-        assert webhook.take_in(session, event, now=street.clock.now()) == "parked"
     street.skip(seconds=40)
     return payment_id
 
@@ -112,6 +104,47 @@ def _won(street: Street) -> UUID:
     loops.find_disputes(database, stripe, clock, lambda: TOWN)
     street.sandbox.asks("/disputes/decide", dispute=_dispute_of(street, payment_id)["id"], outcome="won")
     street.skip(hours=7)
+    return payment_id
+
+
+def _with_a_voucher(street: Street) -> UUID:
+    payment_id = street.voucher()
+    street.skip(seconds=25)
+    return payment_id
+
+
+def _paid_in_the_shop(street: Street) -> UUID:
+    payment_id = _with_a_voucher(street)
+    loops.settle(*street.outside)
+    assert street.state(payment_id) == PaymentState.PROCESSING
+    street.sandbox.asks("/konbini", payment_intent=street.intent_of(payment_id), outcome="paid")
+    street.skip(hours=2)
+    return payment_id
+
+
+def _never_paid_in_the_shop(street: Street) -> UUID:
+    payment_id = _with_a_voucher(street)
+    loops.settle(*street.outside)
+    street.skip(days=5)
+    return payment_id
+
+
+def _told_of_a_page_that_we_never_heard_of(street: Street) -> UUID:
+    """We died before Stripe's answer, the payer paid, and its message has been parked and looked at twice."""
+    points = street.killed.points(dying.open_session, street.started(), street.clock)
+    payment_id = street.started()
+    answered = points.index("create_session is answered")
+    street.killed.kill(dying.open_session, payment_id, street.clock, answered)
+    [unheard_of] = street.sessions_of(payment_id)
+    street.pay(unheard_of["url"])
+    [paid] = street.sessions_of(payment_id)
+    _park(street, "payment_intent.succeeded", paid["payment_intent"], paid["payment_intent"])
+    database, stripe, _, clock = street.outside
+    for seconds in (31, 61):
+        street.skip(seconds=seconds)
+        loops.follow_parked(database, stripe, clock, lambda: TOWN)
+    street.skip(seconds=121)
+    assert street.state(payment_id) == PaymentState.OPENING
     return payment_id
 
 
@@ -136,6 +169,27 @@ def _is_settled_once(street: Street, payment_id: UUID) -> None:
     assert street.state(payment_id) == PaymentState.SETTLED
     assert street.told("settled", payment_id) == 1
     assert [one["payment_status"] for one in street.sessions_of(payment_id)] == ["paid"]
+
+
+def _is_settled_at_the_next_look(street: Street, payment_id: UUID) -> None:
+    for _ in range(2):
+        street.skip(minutes=4)
+        street.after_a_crash()
+    _is_settled_once(street, payment_id)
+
+
+def _waits_once_and_is_settled_once(street: Street, payment_id: UUID) -> None:
+    assert street.told("processing", _reference(street, payment_id)) == 1
+    street.sandbox.asks("/konbini", payment_intent=street.intent_of(payment_id), outcome="paid")
+    street.skip(hours=2)
+    loops.settle(*street.outside)
+    _is_settled_once(street, payment_id)
+
+
+def _is_given_up_once(street: Street, payment_id: UUID) -> None:
+    assert street.state(payment_id) == PaymentState.EXPIRED
+    assert street.told("closed", _reference(street, payment_id)) == 1
+    assert [one["payment_status"] for one in street.sessions_of(payment_id)] == ["unpaid"]
 
 
 def _is_closed_once(street: Street, payment_id: UUID) -> None:
@@ -179,11 +233,17 @@ STORIES = {
     "settling on the return page": Story(dying.settle_one, _paid, _is_settled_once),
     "closing in time": Story(dying.expire_sessions, _out_of_time, _is_closed_once),
     "closing what is paid": Story(dying.expire_sessions, _paid_at_the_deadline, _is_settled_once),
+    "hearing of a voucher": Story(dying.settle, _with_a_voucher, _waits_once_and_is_settled_once),
+    "a voucher is paid": Story(dying.settle, _paid_in_the_shop, _is_settled_once),
+    "a voucher runs out": Story(dying.settle, _never_paid_in_the_shop, _is_given_up_once),
     "sending a refund": Story(dying.send_refunds, _owed, _is_back_once),
     "following a refund": Story(dying.poll_refunds, _under_way, _is_back_once),
     "finding a dispute": Story(dying.find_disputes, _disputed, _is_listed_once),
     "following a dispute": Story(dying.follow_disputes, _won, _is_listed_once),
     "asking about a parked message": Story(dying.follow_parked, _told_of_a_dispute, _is_listed_once),
+    "asking about a payment from a parked message": Story(
+        dying.follow_parked, _told_of_a_page_that_we_never_heard_of, _is_settled_at_the_next_look
+    ),
     "settling with Stripe's books": Story(dying.settle_books, _paid_out, _is_copied),
 }
 
@@ -243,6 +303,20 @@ def test_an_outcome_before_its_call_loses_a_refund_and_is_noticed(database_url: 
         street.after_a_crash()
         with pytest.raises(AssertionError, match="not sent back once"):
             _is_back_once(street, payment_id)
+
+
+def _park(street: Street, type_: str, object_id: str, intent_id: str) -> None:
+    event = Event(
+        id=f"evt_{new_token()[:16]}",
+        type=type_,
+        is_live=False,
+        object_id=object_id,
+        payment_id=None,
+        refund_id=None,
+        payment_intent_id=intent_id,
+    )
+    with street.database.transaction() as session:
+        assert webhook.take_in(session, event, now=street.clock.now()) == "parked"
 
 
 def _reference(street: Street, payment_id: UUID) -> UUID:
