@@ -20,7 +20,7 @@ REFUNDS = frozenset({"refund", "payment_refund"})
 REFUNDS_BACK = frozenset({"refund_failure"})
 
 PAIR = "pair:"
-"""A refund or a dispute out and back before we looked: the two explain each other, nothing is booked."""
+"""Two movements that cancel each other, and of which our books know nothing: nothing is booked."""
 
 
 def match_next(
@@ -33,11 +33,7 @@ def match_next(
     place = sa.tuple_(StripeMovement.created_at, StripeMovement.id)
     statement = (
         sa.select(StripeMovement)
-        .where(
-            StripeMovement.municipality_id == municipality_id,
-            StripeMovement.matched_set.is_(None),
-            StripeMovement.currency == "jpy",
-        )
+        .where(StripeMovement.municipality_id == municipality_id, StripeMovement.matched_set.is_(None))
         .order_by(StripeMovement.created_at, StripeMovement.id)
         .limit(limit)
         .with_for_update()
@@ -84,8 +80,8 @@ def _match(session: Session, municipality_id: int, waiting: Sequence[StripeMovem
     candidates: dict[str, list[str]] = {}
     for one in waiting:
         one.payment_id = one.payment_id or payments.get(one.payment_intent_id or "")
-        if one.type in CAPTURES and one.payment_id is not None:
-            candidates[one.id] = [f"capture:{one.payment_id}"]
+        if one.type in CAPTURES:
+            candidates[one.id] = [f"capture:{one.payment_id}"] if one.currency == "jpy" else []
         elif one.type in REFUNDS | REFUNDS_BACK:
             event = "refund" if one.type in REFUNDS else "refund_undone"
             near = _near(refunds, one)
@@ -119,43 +115,63 @@ def _near(refunds: Sequence[Refund], one: StripeMovement) -> list[Refund]:
 def _pair(
     session: Session, municipality_id: int, waiting: Sequence[StripeMovement], refunds: Sequence[Refund]
 ) -> int:
-    """Out and back of one refund or dispute, both before we looked: they meet each other."""
+    """Let those cancel each other that no set of ours can meet; how many were met."""
     met = 0
     session.flush()
-    over = [one for one in waiting if one.matched_set is None and _is_over(session, one, refunds)]
+    over = {
+        one: key
+        for one in waiting
+        if one.matched_set is None and (key := _cancelled_within(session, one, refunds)) is not None
+    }
     if not over:
         return met
     unmet = session.scalars(
         sa.select(StripeMovement)
         .where(
             StripeMovement.municipality_id == municipality_id,
-            StripeMovement.source_id.in_({one.source_id for one in over}),
+            sa.or_(
+                StripeMovement.source_id.in_(set(over.values())),
+                StripeMovement.payment_intent_id.in_(set(over.values())),
+            ),
             StripeMovement.matched_set.is_(None),
         )
         .order_by(StripeMovement.created_at, StripeMovement.id)
     ).all()
-    for one in over:
+    for one, key in over.items():
         for other in unmet if one.matched_set is None else ():
-            cancels = other.source_id == one.source_id and other.amount == -one.amount
+            cancels = (other.amount, other.currency) == (-one.amount, one.currency)
             # A later one waits for its own turn: it may have a set.
-            if cancels and other.matched_set is None and other.created_at <= one.created_at:
+            is_earlier = other.matched_set is None and other.created_at <= one.created_at
+            if cancels and is_earlier and key in (other.source_id, other.payment_intent_id):
                 one.matched_set, other.matched_set = f"{PAIR}{other.id}", f"{PAIR}{one.id}"
                 met += 2
                 break
     return met
 
 
-def _is_over(session: Session, one: StripeMovement, refunds: Sequence[Refund]) -> bool:
-    """Whether our row of what a movement is of knows its end: no set can follow that would meet it."""
-    if one.source_id is None or one.amount == 0:
-        return False
-    if one.type in REFUNDS | REFUNDS_BACK:
-        return not any(
-            refund.stripe_refund_id == one.source_id and refund.state != RefundState.FAILED
+def _cancelled_within(session: Session, one: StripeMovement, refunds: Sequence[Refund]) -> str | None:
+    """Among the movements of which refund, dispute or payment another may cancel this one; None: of none yet.
+
+    A refund that failed, a dispute that is over: out and back before we looked, so that no set will follow.
+    A payment in other money than yen, or one that nothing of ours explains: taken and given back.
+    """
+    if one.amount == 0:
+        return None
+    if one.type in CAPTURES | REFUNDS | REFUNDS_BACK:
+        ours = [
+            refund
             for refund in refunds
+            if refund.stripe_refund_id == one.source_id or refund.payment_id == one.payment_id
+        ]
+        if one.currency != "jpy" or one.payment_id is None:
+            # While a refund is under way it may still be found to have come back.
+            return one.payment_intent_id if all(refund.next_due_at is None for refund in ours) else None
+        is_live = any(
+            refund.stripe_refund_id == one.source_id and refund.state != RefundState.FAILED for refund in ours
         )
+        return one.source_id if one.type not in CAPTURES and not is_live else None
     dispute = session.get(Dispute, one.dispute_id) if one.dispute_id is not None else None
-    return dispute is not None and dispute.state in FINAL
+    return one.source_id if dispute is not None and dispute.state in FINAL else None
 
 
 def balance_of_sets(session: Session, keys: Iterable[str]) -> dict[str, int]:

@@ -76,8 +76,9 @@ def settle(database: Database, stripe: Books, clock: Clock, *, municipality_id: 
         told = error.code if isinstance(error, KaihoError) else type(error).__name__
         retrying(lambda: _fail(database, run_id, municipality_id, told, clock.now()))
         raise
-    _match(database, municipality_id)
+    # Before matching: by a refund that is due, its movements wait.
     retrying(lambda: _have_read_again(database, municipality_id, clock.now()))
+    _match(database, municipality_id)
     with database.reading() as session:
         snapshot(session)
         found = compare(session, municipality_id=municipality_id, now=clock.now())
