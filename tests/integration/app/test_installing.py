@@ -144,6 +144,7 @@ def test_a_number_that_somebody_else_has_by_now_is_not_signalled(small_line: Com
 
 _STILL_STARTING = """
 import signal, time
+signal.signal(signal.SIGHUP, signal.SIG_DFL)
 with open("/proc/self/comm", "w") as name:
     name.write("mosquitto")
 print("listens", flush=True)

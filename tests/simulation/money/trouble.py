@@ -22,6 +22,8 @@ _MOST_PLANNED = 40
 """Faults for calls that hardly anybody makes would pile up, and each call looks through them."""
 SENT_BACK_EVERY = 60
 """So many payments for one refund that a bank sends back after it had come through."""
+ODD_CAPTURE_EVERY = 40
+"""So many payments for one whose amount or currency is another than asked, or that a payer disputes."""
 _DAY = 86400.0
 
 
@@ -42,7 +44,7 @@ class Trouble:
             (self._fault_of_a_call, proof.seconds_between * 0.6),
             (self._fault_of_a_message, proof.seconds_between * 1.5),
             (self._fault_of_a_refund, proof.seconds_between * 15),
-            (self._fault_of_a_capture, proof.seconds_between * 40),
+            (self._fault_of_a_capture, proof.seconds_between * ODD_CAPTURE_EVERY),
             (self._bank_sends_back, proof.seconds_between * SENT_BACK_EVERY),
             (self._decide_a_dispute, proof.seconds_between * 30),
             (self._stripe_away, 0.9 * _DAY),
