@@ -12,7 +12,7 @@ from booking.app.guards import Here, manager_only, reading, writing
 from booking.app.http_errors import status_of
 from booking.app.parsing import Sent, day_of, number_of
 from booking.places.catalogue import catalogue
-from booking.refunding import batch_queries, batches
+from booking.refunding import batch_queries, batches, by_hand
 from booking.refunding.batch_queries import BatchItem, Candidate
 from booking.refunding.batches import MAX_LINES, MAX_REASON
 from booking.refunding.refund_pages import PAGE as REFUNDS
@@ -151,7 +151,7 @@ def reject(batch_id: UUID) -> ResponseReturnValue:
     reason = request.form.get("reason", "")
     try:
         with writing() as here:
-            batches.reject(here.session, actor=here.actor, batch_id=batch_id, reason=reason, now=here.now)
+            by_hand.reject(here.session, actor=here.actor, batch_id=batch_id, reason=reason, now=here.now)
     except NotThere:
         raise
     except Refused as error:

@@ -10,7 +10,7 @@ from booking.notices import mail
 from booking.people.signed_in import Actor
 from booking.refunding import batches, reviews
 from booking.refunding.evidence import Said, Verdict
-from booking.refunding.models import RefundReview
+from booking.refunding.models import RefundBatchItem, RefundReview
 from booking.reservations.models import Reservation
 from booking.reservations.queries import locked
 from core import audit
@@ -21,6 +21,8 @@ from payments.cases import About, CaseKind, open_case
 LISTED_AFTER = timedelta(days=14)
 """Longer than a flat battery needs to be noticed and changed."""
 _STAFF = "staff"
+_REVIEW = "review:"
+"""Begins the request key of a batch that gives what a review would."""
 
 
 def list_overdue(session: Session, *, now: datetime, limit: int = 100) -> int:
@@ -93,7 +95,7 @@ def decide(
     if gives:
         if not would_be_yen:
             raise BadInput("amounts", sentence="この予約には、返せる金額がありません。")
-        key, amounts = f"review:{reservation_id}", {reservation_id: would_be_yen}
+        key, amounts = f"{_REVIEW}{reservation_id}", {reservation_id: would_be_yen}
         batches.make(session, actor=actor, request_key=key, reason=reason, amounts=amounts, now=now)
     else:
         _tell_refused(session, review, now=now)
@@ -108,6 +110,31 @@ def decide(
     )
     reviews.settle_listed(session, review, now=now)
     return True
+
+
+def reject(session: Session, *, actor: Actor, batch_id: UUID, reason: str, now: datetime) -> None:
+    """Say no to a batch as the second person; where it gave what a review would, the review is refused.
+
+    Raises:
+        As `batches.reject`.
+    """
+    batch = batches.reject(session, actor=actor, batch_id=batch_id, reason=reason, now=now)
+    review = session.scalar(
+        sa.select(RefundReview)
+        .join(RefundBatchItem, RefundBatchItem.reservation_id == RefundReview.reservation_id)
+        .where(RefundBatchItem.batch_id == batch.id)
+        .with_for_update(of=RefundReview)
+        .execution_options(populate_existing=True)
+    )
+    if review is None or batch.request_key != f"{_REVIEW}{review.reservation_id}":
+        return
+    if review.state != Verdict.GRANTED:
+        return
+    word = {"name": "", "said": Said.STAFF_REFUSES.value, "at": now.isoformat()}
+    review.evidence = {**review.evidence, _STAFF: word}
+    review.state, review.decided_at = Verdict.REFUSED, now
+    session.flush()
+    _tell_refused(session, review, now=now)
 
 
 def _tell_refused(session: Session, review: RefundReview, *, now: datetime) -> None:

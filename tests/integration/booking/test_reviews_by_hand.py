@@ -6,14 +6,24 @@ from uuid import UUID
 import pytest
 import sqlalchemy as sa
 
-from booking.refunding import by_hand
+from booking.places.models import Municipality
+from booking.refunding import batches, by_hand, reviews
 from booking.refunding.models import RefundBatch
 from core.audit import AuditEntry
 from core.errors import BadInput, NotThere
 from payments.case_models import Case
 from payments.cases import CaseKind
 from tests.integration.booking.locked_doors import fit, speak, spoken
-from tests.integration.booking.refunding import clerk, give_up, look, owed, review, sell_by, told
+from tests.integration.booking.refunding import (
+    another_manager,
+    clerk,
+    give_up,
+    look,
+    owed,
+    review,
+    sell_by,
+    told,
+)
 from tests.integration.booking.test_refund_reviews import LATE, PAST_END
 from tests.integration.booking.town import Town, at
 
@@ -115,6 +125,34 @@ def test_what_staff_refuse_is_told_and_owes_nothing(town: Town) -> None:
     assert (mail["refund_yen"], mail["why"]) == (0, "電子錠の記録が届かないため、職員が判断しました。")
     assert cases(town)[0][2] == "system"
     assert acts(town) == ["refund_review.refuse"]
+
+
+@pytest.mark.parametrize("is_told", [True, False])
+def test_what_a_second_person_rejects_is_refused_and_told_once(town: Town, is_told: bool) -> None:
+    """Rejected as a batch alone is the control: the page would say for ever that staff take care of it."""
+    reservation_id = waiting(town)
+    with town.database.transaction() as session:
+        session.execute(sa.update(Municipality).values(refund_alone_up_to_yen=100))
+    decide(town, reservation_id, gives=True)
+    with town.database.reading() as session:
+        batch = session.scalars(sa.select(RefundBatch)).one()
+    assert batch.needs_second
+    other = another_manager(town)
+    for _ in range(2):
+        with town.database.transaction() as session:
+            (by_hand if is_told else batches).reject(
+                session,
+                actor=other,
+                batch_id=batch.id,
+                reason="金額を確かめてください",
+                now=LISTED + timedelta(days=1),
+            )
+    found = review(town, reservation_id)
+    assert found is not None
+    why = reviews.reason_of(found.evidence)
+    assert (found.state, "移しました" in why) == (("refused", False) if is_told else ("granted", True))
+    assert len(told(town, "reviewed")) == is_told
+    assert owed(town) == []
 
 
 def test_without_a_reason_or_by_anybody_else_nothing_is_decided(town: Town) -> None:
