@@ -19,6 +19,7 @@ __all__ = [
     "find_disputes",
     "follow_disputes",
     "follow_parked",
+    "forget_messages",
     "list_cases",
     "poll_refunds",
     "send_refunds",
@@ -32,6 +33,16 @@ def follow_parked(
 ) -> int:
     """Look again at the messages about what we did not know; unknown money is this municipality's case."""
     return parked.follow_parked(database, stripe, clock, municipality_id, webhook.explain)
+
+
+def forget_messages(database: Database, clock: Clock) -> int:
+    """Drop old messages; how many."""
+
+    def once() -> int:
+        with database.transaction() as session:
+            return webhook.forget(session, now=clock.now())
+
+    return retrying(once)
 
 
 def list_cases(database: Database, clock: Clock) -> int:

@@ -6,7 +6,7 @@ Nothing in a message is believed. It says which object is worth re-reading; the 
 import json
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
@@ -31,6 +31,8 @@ MAX_BODY = 256 * 1024
 TOLERANCE_S = 300
 """How far the signature's time may be from ours, before or after."""
 _LONGEST_ID = 255
+_KEPT_FOR = timedelta(days=120)
+"""Four times as long as Stripe keeps an event and can be asked to send it again."""
 
 
 class Unreadable(ValueError):
@@ -138,6 +140,23 @@ def explain(session: Session, parked: WebhookEvent, now: datetime) -> bool:
     parked.payment_id, parked.refund_id = about.payment_id, about.refund_id
     _make_due(session, about, parked.type, now)
     return True
+
+
+def forget(session: Session, *, now: datetime, limit: int = 500) -> int:
+    """Drop up to `limit` messages that nobody waits for and that Stripe can send no more; how many.
+
+    What they led to stays. One that came once more after that would be one more hint, and change nothing.
+    """
+    old = (
+        sa.select(WebhookEvent.event_id)
+        .where(WebhookEvent.received_at < now - _KEPT_FOR, WebhookEvent.next_due_at.is_(None))
+        .order_by(WebhookEvent.received_at)
+        .limit(limit)
+    )
+    gone = session.scalars(
+        sa.delete(WebhookEvent).where(WebhookEvent.event_id.in_(old)).returning(WebhookEvent.event_id)
+    )
+    return len(gone.all())
 
 
 def parsed(body: bytes) -> Event:

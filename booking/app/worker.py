@@ -86,6 +86,7 @@ class Worker:
             "dispute_listing": (600, self._dispute_listing),
             "disputes": (10, lambda: loops.follow_disputes(given.database, given.stripe, given.clock)),
             "parked_messages": (10, self._parked_messages),
+            "old_messages": (600, lambda: loops.forget_messages(given.database, given.clock)),
             "money_cases": (60, lambda: loops.list_cases(given.database, given.clock)),
             "money_case_mails": (60, self._money_case_mails),
             "slips": (60, lambda: counter.expire_slips(given.database, given.payment_callbacks, given.clock)),

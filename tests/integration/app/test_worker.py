@@ -48,6 +48,7 @@ JOBS = {
     "money_case_mails",
     "money_cases",
     "nightly_audit",
+    "old_messages",
     "parked_messages",
     "poll_refunds",
     "refund_reviews",

@@ -280,6 +280,22 @@ def test_parked_messages_are_not_looked_at_for_ever(till: Till) -> None:
     assert results(till) == ["unknown_object"]
 
 
+def test_old_messages_are_forgotten_but_none_that_somebody_waits_for(till: Till, reservation: UUID) -> None:
+    payment_id = till.paid(reservation)
+    intent_id = str(till.payment(payment_id).stripe_payment_intent_id)
+    take_in(till, "payment_intent.succeeded", intent_id, intent_id)
+    take_in(till, "payment_intent.succeeded", "pi_x", "pi_x")
+    till.clock.advance(days=119)
+    assert loops.forget_messages(till.database, till.clock) == 0
+    till.clock.advance(days=1, seconds=1)
+    assert [loops.forget_messages(till.database, till.clock) for _ in range(2)] == [1, 0]
+    assert results(till) == ["parked"]
+    before = till.balances()
+    assert take_in(till, "payment_intent.succeeded", intent_id, intent_id) == "accepted"
+    till.settle()
+    assert (till.payment(payment_id).state, till.balances()) == (PaymentState.SETTLED, before)
+
+
 def test_a_case_that_somebody_closed_is_opened_anew_when_it_happens_again(
     till: Till, reservation: UUID
 ) -> None:
