@@ -45,6 +45,27 @@ class StripeMovement(Base):
     """The ledger set that says the same; empty: nothing of ours explains it yet."""
 
 
+class MovementExplanation(Base):
+    """What a person says a movement was that nothing of ours explains."""
+
+    __tablename__ = "movement_explanation"
+    __table_args__ = (
+        sa.CheckConstraint("(booked_at IS NULL) = (booked_by IS NULL)", name="booked_by_somebody"),
+        sa.CheckConstraint("booked_by IS NULL OR needs_second = (booked_by <> made_by)", name="two_people"),
+    )
+
+    movement_id: Mapped[str] = mapped_column(sa.ForeignKey("stripe_movement.id"), primary_key=True)
+    municipality_id: Mapped[int]
+    account: Mapped[str | None] = mapped_column(sa.String(32))
+    """What it is booked against; empty: other money than yen, of which nothing is booked."""
+    note: Mapped[str] = mapped_column(sa.String(300))
+    needs_second: Mapped[bool]
+    made_at: Mapped[datetime] = mapped_column(UtcDateTime)
+    made_by: Mapped[UUID]
+    booked_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    booked_by: Mapped[UUID | None]
+
+
 class StripePayout(Base):
     """What Stripe paid out to the municipality's bank account."""
 

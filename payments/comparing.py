@@ -170,6 +170,7 @@ def _unequal(session: Session, municipality_id: int, now: datetime) -> list[Diff
         )
         .where(
             StripeMovement.municipality_id == municipality_id,
+            StripeMovement.currency == "jpy",
             StripeMovement.matched_set.is_not(None),
             StripeMovement.matched_set.not_like(f"{PAIR}%"),
         )

@@ -33,6 +33,8 @@ class Account(StrEnum):
     """決済手数料: what Stripe keeps."""
     DISPUTE_LOSSES = "dispute_losses"
     """Disputes lost."""
+    SUNDRY = "sundry"
+    """雑収支: what a person booked that nothing else explains."""
     RELIEF = "relief"
     """減免: fees waived; what USAGE_FEES has before relief."""
     USAGE_FEES = "usage_fees"

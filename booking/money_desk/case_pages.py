@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from datetime import datetime, time
+from typing import Any
 from uuid import UUID
 
 from flask import Blueprint, redirect, render_template, request
@@ -11,13 +12,16 @@ from booking.app.guards import Here, manager_only, reading, writing
 from booking.app.http_errors import status_of
 from booking.app.parsing import day_of
 from booking.money_desk import case_list
+from booking.money_desk.book_words import ACCOUNTS, MOVEMENTS
 from booking.money_desk.case_list import CaseLine
 from booking.money_desk.case_words import DISPUTE_REASONS, DISPUTE_STATES, URGENT, words_of
+from booking.places.models import Municipality
 from booking.reservations.models import Reservation
 from core import audit
 from core.clock import TOKYO
 from core.errors import BadInput, NotThere, Refused
-from payments import cases
+from payments import cases, explained
+from payments.book_models import MovementExplanation
 from payments.cases import CaseKind
 
 pages = Blueprint("manage_money_cases", __name__)
@@ -30,11 +34,17 @@ _DONE = {
     "taken": "担当になりました。",
     "put-off": "あとで見ることにしました。その日の朝9時に期限が来ます。",
     "closed": "対応済みにしました。",
+    "explained": "説明を記録しました。",
+    "booked": "承認し、記帳しました。",
+    "taken-back": "説明を取り下げました。",
 }
 _ACTS = {
     "money_case.take_on": "担当になりました",
     "money_case.put_off": "あとで見ることにしました",
     "money_case.close": "対応済みにしました",
+    "movement.explain": "入出金を説明しました",
+    "movement.book": "説明のとおりに記帳しました",
+    "movement.take_back": "説明を取り下げました",
 }
 
 
@@ -133,6 +143,49 @@ def close(case_id: UUID) -> ResponseReturnValue:
     return _act(case_id, act, "closed")
 
 
+@pages.post(f"{_ONE}/explain")
+@manager_only
+def explain(case_id: UUID) -> ResponseReturnValue:
+    """Say what a movement was that nothing explains, and book it, or ask a second person."""
+
+    def act(here: Here, **about: Any) -> None:
+        account, note = request.form.get("account", ""), request.form.get("note", "")
+        limit = _alone_up_to_yen(here)
+        explained.explain(here.session, account=account, note=note, alone_up_to_yen=limit, **about)
+
+    return _act_on_movement(case_id, act, "explained")
+
+
+@pages.post(f"{_ONE}/agree")
+@manager_only
+def agree(case_id: UUID) -> ResponseReturnValue:
+    """Book what somebody else has explained."""
+    return _act_on_movement(case_id, lambda here, **about: explained.agree(here.session, **about), "booked")
+
+
+@pages.post(f"{_ONE}/take-back")
+@manager_only
+def take_back(case_id: UUID) -> ResponseReturnValue:
+    """Drop an explanation that is not booked."""
+    return _act_on_movement(
+        case_id, lambda here, **about: explained.take_back(here.session, **about), "taken-back"
+    )
+
+
+def _act_on_movement(case_id: UUID, act: Callable[..., None], done: str) -> ResponseReturnValue:
+    def acted(here: Here, line: CaseLine) -> None:
+        if line.kind != CaseKind.SETTLEMENT:
+            raise NotThere(f"movement of case {case_id}")
+        actor, town = here.actor.account_id, here.municipality_id
+        act(here, municipality_id=town, subject=line.subject, actor=actor, now=here.now)
+
+    return _act(case_id, acted, done)
+
+
+def _alone_up_to_yen(here: Here) -> int:
+    return here.session.get_one(Municipality, here.municipality_id).refund_alone_up_to_yen
+
+
 def _act(case_id: UUID, act: Callable[[Here, CaseLine], None], done: str) -> ResponseReturnValue:
     try:
         with writing() as here:
@@ -150,9 +203,15 @@ def _act(case_id: UUID, act: Callable[[Here, CaseLine], None], done: str) -> Res
 
 def _page(here: Here, case_id: UUID, *, error: Refused | None = None) -> str:
     line = case_list.one(here.session, municipality_id=here.municipality_id, case_id=case_id)
+    is_movement = line.kind == CaseKind.SETTLEMENT and line.subject.startswith(explained.SUBJECT)
+    movement_id = line.subject.removeprefix(explained.SUBJECT) if is_movement else ""
     history = audit.acts_on(
-        here.session, municipality_id=here.municipality_id, subjects=[str(case_id)], limit=50
+        here.session,
+        municipality_id=here.municipality_id,
+        subjects=[str(case_id), *filter(None, [movement_id])],
+        limit=50,
     )
+    said = here.session.get(MovementExplanation, movement_id) if is_movement else None
     return render_template(
         "manage/money/case.html",
         line=line,
@@ -164,6 +223,17 @@ def _page(here: Here, case_id: UUID, *, error: Refused | None = None) -> str:
         states=DISPUTE_STATES,
         evidence_due_at=_evidence_due(line),
         is_reservation=_is_reservation(here, line.reference),
+        movement=explained.movement_of(
+            here.session, municipality_id=here.municipality_id, subject=line.subject
+        )
+        if is_movement
+        else None,
+        said=said,
+        said_by_me=said is not None and said.made_by == here.actor.account_id,
+        counterparts=[(account.value, ACCOUNTS[account]) for account in explained.COUNTERPARTS],
+        movement_words=MOVEMENTS,
+        account_words=ACCOUNTS,
+        alone_up_to_yen=_alone_up_to_yen(here),
         is_mine=line.owner_id == str(here.actor.account_id),
         sent=request.form,
         failed=request.path.rsplit("/", 1)[-1] if error else "",

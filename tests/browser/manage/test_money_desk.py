@@ -13,6 +13,7 @@ from core.database import Database
 from payments.cases import CaseKind
 from payments.models import Payment
 from tests.browser.manage.conftest import Office, assert_fits
+from tests.integration.manage.test_explaining_pages import unexplained
 from tests.integration.manage.test_money_desk_pages import opened, paid, refunded
 from tests.integration.manage.town import NOW
 from tests.servers.browser import assert_axe_clean
@@ -100,3 +101,16 @@ def test_a_day_in_the_picture_leads_to_its_payments(manager_page: Page, desk: De
     manager_page.locator("details tbody a").nth(1).click()
     expect(manager_page).to_have_url(re.compile(r"/manage/money/payments\?day="))
     expect(manager_page.locator(".money-payments tbody tr")).to_have_count(1)
+
+
+def test_a_movement_that_nothing_explains_is_booked_from_its_page(manager_page: Page, desk: Desk) -> None:
+    case_id = unexplained(desk, -700)
+    manager_page.goto(f"/manage/money/cases/{case_id}")
+    assert_fits(manager_page)
+    assert_axe_clean(manager_page)
+    manager_page.get_by_label("雑収支").check()
+    manager_page.get_by_label("何の入出金か").fill("決済会社の手直しと電話で確かめた")
+    manager_page.get_by_role("button", name="記帳する").click()
+    expect(manager_page.get_by_text("記帳済み")).to_be_visible()
+    assert_fits(manager_page)
+    assert_axe_clean(manager_page)
