@@ -94,11 +94,14 @@ class Street(Shop):
         loops.follow_parked(database, stripe, clock, lambda: TOWN)
 
     def quiet(self) -> None:
-        """What other stories left open comes to its end: nothing is due, nor will be soon."""
+        """What other stories left open comes to its end: nothing is due, nor will be."""
         for one in self.oracle("dispute"):
             if one["status"] not in ("won", "lost"):
                 self.sandbox.asks("/disputes/decide", dispute=one["id"], outcome="won")
-        self.skip(minutes=11)
+        for one in self.oracle("payment_intent"):
+            if one["status"] == "requires_action":
+                self.sandbox.asks("/konbini", payment_intent=one["id"], outcome="expired")
+        self.skip(hours=2)
         self.after_a_crash()
 
     def sessions_of(self, payment_id: UUID) -> list[dict[str, Any]]:
