@@ -21,6 +21,7 @@ from booking.app.restore_cli import after_restore
 from booking.app.services import Services
 from core import logs
 from core.clock import SystemClock
+from core.ending import Ending
 from core.errors import KaihoError
 from core.ids import random_digits
 from core.settings import Settings
@@ -57,7 +58,7 @@ def _services() -> Services:
 
 
 def _stop_on_signals() -> threading.Event:
-    stop = threading.Event()
+    stop = Ending()
     for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
         signal.signal(number, lambda *_: stop.set())
     return stop
@@ -68,7 +69,7 @@ def _end_on_signals() -> threading.Event:
 
     The event is set too: an exception that comes while Python cleans up after an object is lost.
     """
-    ended = threading.Event()
+    ended = Ending()
 
     def end(_number: int, _frame: object) -> NoReturn:
         ended.set()

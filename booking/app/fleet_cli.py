@@ -2,11 +2,12 @@
 
 import re
 import signal
-import threading
 from datetime import timedelta
 from pathlib import Path
 
 import click
+
+from core.ending import Ending
 
 _UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
 
@@ -70,7 +71,7 @@ def fleet(
     from booking.demo.fleet_run import run_fleet
     from booking.demo.fleet_town import Wanted
 
-    stop = threading.Event()
+    stop = Ending()
     for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
         signal.signal(number, lambda *_: stop.set())
     run_fleet(

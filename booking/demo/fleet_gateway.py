@@ -15,6 +15,7 @@ from booking.app.wiring import build_gateway, build_services
 from booking.demo.fleet_clock import ScaledClock
 from booking.demo.ports import wait_until
 from core import logs
+from core.ending import Ending
 from core.settings import Settings
 from locks.publications import LEASE
 
@@ -30,8 +31,15 @@ def main() -> None:
     services = replace(services, clock=ScaledClock.read(wanted.clock))
     # A broker answers in the machine's time, not in the town's.
     speaking = build_gateway(services, lease=LEASE * wanted.speed)
+    ended = Ending()
     for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, lambda *_: threading.Thread(target=speaking.stop).start())
+        signal.signal(number, lambda *_: ended.set())
+
+    def end_when_asked() -> None:
+        ended.wait()
+        speaking.stop()
+
+    threading.Thread(target=end_when_asked, name="end", daemon=True).start()
     speaking.run()
     services.database.dispose()
 
