@@ -86,12 +86,17 @@ class Office:
         """The page after paying."""
         return loops.settle_one(self.database, self.stripe.port, PAYMENT_CALLBACKS, payment_id, self.clock)
 
+    def quote(self, reservation_id: UUID, *, by_staff: bool = False) -> int:
+        """What the page says would come back just now."""
+        with self.database.reading() as session:
+            line = session.get_one(Reservation, reservation_id)
+            return cancel.quote_here(session, line, now=self.clock.now(), is_staff=by_staff).refund_yen
+
     def cancel(self, reservation_id: UUID, *, by_staff: bool = False) -> tuple[str, int]:
         """Somebody gives up; the state it is in then, and what the page had promised back."""
+        quoted = self.quote(reservation_id, by_staff=by_staff)
         with self.database.transaction() as session:
-            line = session.get_one(Reservation, reservation_id)
             now = self.clock.now()
-            quoted = cancel.quote_here(session, line, now=now, is_staff=by_staff).refund_yen
             actor = self.gyms.staff if by_staff else self.gyms.actor
             after = cancel.cancel(
                 session,
@@ -115,27 +120,27 @@ class Office:
                 now=self.clock.now(),
             )
 
-    def pay_out(self) -> list[tuple[UUID, int]]:
-        """Staff pay out in cash what waits for it; what they paid for which reservation."""
-        town = self.gyms.town.municipality_id
+    def to_pay_out(self) -> list[tuple[UUID, UUID, int]]:
+        """What waits for staff to pay it out: refund, reservation, yen."""
         with self.database.reading() as session:
-            waiting = paying_out.waiting(session, municipality_id=town)
-        paid = []
-        for one in waiting:
+            waiting = paying_out.waiting(session, municipality_id=self.gyms.town.municipality_id)
+            return [(one.refund_id, one.reference, one.amount_yen) for one in waiting]
+
+    def pay_out(self) -> None:
+        """Staff record as paid out in cash what waits for it."""
+        town = self.gyms.town.municipality_id
+        for refund_id, _, _ in self.to_pay_out():
             with self.database.transaction() as session:
-                is_paid = paying_out.pay_out(
+                paying_out.pay_out(
                     session,
                     municipality_id=town,
-                    refund_id=one.refund_id,
+                    refund_id=refund_id,
                     how=Method.CASH,
                     actor=self.gyms.staff.account_id,
                     alone_up_to_yen=10000,
                     callbacks=PAYMENT_CALLBACKS,
                     now=self.clock.now(),
                 )
-            if is_paid:
-                paid.append((one.reference, one.amount_yen))
-        return paid
 
     def settle_books(self) -> settlement.Settled:
         """The hourly comparison with Stripe's books."""

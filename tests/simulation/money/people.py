@@ -1,6 +1,6 @@
 """Who pays, how, and what comes in between: cards, vouchers, cash, second tabs, second thoughts."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import timedelta
 from itertools import count
 from typing import TYPE_CHECKING
@@ -32,6 +32,8 @@ class Ticket:
     window: Window
     promised_yen: int | None = None
     """What cancelling promised back; None where nobody cancelled, or its answer was lost."""
+    quoted_yen: set[int] = field(default_factory=set)
+    """What the page said would come back before each cancelling whose answer was lost."""
 
 
 class People:
@@ -196,8 +198,11 @@ class People:
 
     def _cancel(self, ticket: Ticket, by_staff: bool) -> None:
         proof = self._proof
+        quoted = proof.office.quote(ticket.id, by_staff=by_staff)
         done = proof.attempt("cancel", lambda: proof.office.cancel(ticket.id, by_staff=by_staff))
-        if done is not None:
+        if done is None:
+            ticket.quoted_yen.add(quoted)
+        else:
             state, promised = done
             proof.coverage[f"cancel:{state}"] += 1
             if state == State.CANCELLED:

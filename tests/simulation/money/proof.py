@@ -191,8 +191,13 @@ class Proof:
         self.attempt("settlement", self.office.settle_books)
 
     def _pay_out(self) -> None:
-        for reference, yen in self.attempt("pay out", self.office.pay_out) or ():
-            self.watch.cash_back(str(reference), yen)
+        waited = self.office.to_pay_out()
+        self.attempt("pay out", self.office.pay_out)
+        # Whoever's page died looks again: money is handed over where it is recorded, and only there.
+        still = {refund_id for refund_id, _, _ in self.office.to_pay_out()}
+        for refund_id, reference, yen in waited:
+            if refund_id not in still:
+                self.watch.cash_back(str(reference), yen)
 
 
 def run_proof(url: str, seed: int, payments: int, *, a_day: int = 250) -> Outcome:
