@@ -57,7 +57,13 @@ class _Counted:
                 return []
             self._inside += 1
         try:
-            return self._app(environ, start_response)
+            answer = self._app(environ, start_response)
+            try:
+                return [b"".join(answer)]
+            finally:
+                # Here, for where a browser hangs up Werkzeug does not come to it, and a file stays open.
+                if hasattr(answer, "close"):
+                    answer.close()
         finally:
             with self._change:
                 self._inside -= 1
