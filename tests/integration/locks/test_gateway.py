@@ -34,7 +34,7 @@ from tests.servers.loopback import NeverCame, eventually
 
 @contextmanager
 def running(
-    school: School, broker: Mosquitto, *, user: str = "", patience_s: float = 5.0
+    school: School, broker: Mosquitto, *, user: str = "", patience_s: float = 60.0
 ) -> Iterator[Gateway]:
     """A gateway in this process, on the real clock."""
     gateway = Gateway(
