@@ -9,6 +9,7 @@ from tests.bench.figures import Figure
 from tests.bench.settlements import Settled
 from tests.bench.town import BenchTown
 from tests.bench.webhooks import Burst
+from tests.integration.payments.stripe_double import StripeDouble
 
 
 class Money:
@@ -17,6 +18,7 @@ class Money:
     def __init__(self, town: BenchTown, *, events: int) -> None:
         self._town = town
         self._events = events
+        self._double = StripeDouble(town.services.clock)
         self._outside: list[Settled] = []
         self._at_once: list[Settled] = []
         self._bursts: list[Burst] = []
@@ -31,7 +33,7 @@ class Money:
         """Settle these, the half of them by each Stripe."""
         half = len(held) // 2
         self._outside.append(settlements.by_sandbox(self._town, self._port, held[:half]))
-        self._at_once.append(settlements.by_double(self._town, held[half:]))
+        self._at_once.append(settlements.by_double(self._town, self._double, held[half:]))
 
     def burst(self) -> None:
         """Stripe's messages after a silence; leaves payments due that no Stripe has."""

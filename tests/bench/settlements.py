@@ -61,9 +61,8 @@ def by_sandbox(town: BenchTown, port: StripePort, held: Sequence[UUID]) -> Settl
     return _settled(town, port, held, pay)
 
 
-def by_double(town: BenchTown, held: Sequence[UUID]) -> Settled:
-    """Settle held reservations that were paid at a Stripe without latency."""
-    double = StripeDouble(town.services.clock)
+def by_double(town: BenchTown, double: StripeDouble, held: Sequence[UUID]) -> Settled:
+    """Settle held reservations that were paid at a Stripe without latency; one for all rounds: it numbers."""
     return _settled(town, double, held, lambda url: double.pay(url.rpartition("/")[2]))
 
 
