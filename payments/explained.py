@@ -3,7 +3,7 @@
 Above a municipality's limit a second person has to agree. The booking and the meeting are one transaction.
 """
 
-from datetime import datetime
+from datetime import datetime, timedelta
 from uuid import UUID
 
 import sqlalchemy as sa
@@ -21,6 +21,7 @@ COUNTERPARTS = (Account.BANK, Account.STRIPE_FEES, Account.SUNDRY)
 SUBJECT = "movement:"
 """Begins the subject of the case of a movement that nothing explains."""
 MAX_NOTE = 300
+_COUNTED_FOR = timedelta(days=1)
 
 
 class ExplainedAlready(Refused):
@@ -50,6 +51,25 @@ def movement_of(session: Session, *, municipality_id: int, subject: str) -> Stri
     )
 
 
+def needs_second(
+    session: Session, movement: StripeMovement, *, actor: UUID, alone_up_to_yen: int, now: datetime
+) -> bool:
+    """Whether a second person has to agree: above the limit with what the actor booked alone within a day, or
+    other money than yen, whose worth nobody here knows.
+    """
+    alone = session.scalar(
+        sa.select(sa.func.coalesce(sa.func.sum(sa.func.abs(StripeMovement.amount)), 0))
+        .join(MovementExplanation, MovementExplanation.movement_id == StripeMovement.id)
+        .where(
+            MovementExplanation.municipality_id == movement.municipality_id,
+            MovementExplanation.made_by == actor,
+            MovementExplanation.needs_second.is_(False),
+            MovementExplanation.made_at > now - _COUNTED_FOR,
+        )
+    )
+    return movement.currency != "jpy" or int(alone or 0) + abs(movement.amount) > alone_up_to_yen
+
+
 def explain(
     session: Session,
     *,
@@ -61,7 +81,9 @@ def explain(
     alone_up_to_yen: int,
     now: datetime,
 ) -> MovementExplanation:
-    """Say what a movement was: booked at once, or once a second person agrees where it is above the limit.
+    """Say what a movement was: booked at once, or once a second person agrees (`needs_second`).
+
+    The actor's account is locked: two of one person at once are both counted.
 
     Raises:
         ExplainedAlready: it is met, or somebody has explained it.
@@ -81,7 +103,7 @@ def explain(
         municipality_id=municipality_id,
         account=account if is_yen else None,
         note=note,
-        needs_second=abs(movement.amount) > alone_up_to_yen,
+        needs_second=needs_second(session, movement, actor=actor, alone_up_to_yen=alone_up_to_yen, now=now),
         made_at=now,
         made_by=actor,
     )

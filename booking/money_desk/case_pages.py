@@ -5,6 +5,7 @@ from datetime import datetime, time
 from typing import Any
 from uuid import UUID
 
+import sqlalchemy as sa
 from flask import Blueprint, redirect, render_template, request
 from flask.typing import ResponseReturnValue
 
@@ -15,6 +16,7 @@ from booking.money_desk import case_list
 from booking.money_desk.book_words import ACCOUNTS, MOVEMENTS
 from booking.money_desk.case_list import CaseLine
 from booking.money_desk.case_words import DISPUTE_REASONS, DISPUTE_STATES, URGENT, words_of
+from booking.people.models import Account
 from booking.places.models import Municipality
 from booking.reservations.models import Reservation
 from core import audit
@@ -36,7 +38,7 @@ _DONE = {
     "closed": "対応済みにしました。",
     "explained": "説明を記録しました。",
     "booked": "承認し、記帳しました。",
-    "taken-back": "説明を取り下げました。",
+    "taken-back": "説明を取り消しました。",
 }
 _ACTS = {
     "money_case.take_on": "担当になりました",
@@ -44,7 +46,7 @@ _ACTS = {
     "money_case.close": "対応済みにしました",
     "movement.explain": "入出金を説明しました",
     "movement.book": "説明のとおりに記帳しました",
-    "movement.take_back": "説明を取り下げました",
+    "movement.take_back": "説明を取り消しました",
 }
 
 
@@ -151,6 +153,9 @@ def explain(case_id: UUID) -> ResponseReturnValue:
     def act(here: Here, **about: Any) -> None:
         account, note = request.form.get("account", ""), request.form.get("note", "")
         limit = _alone_up_to_yen(here)
+        here.session.scalar(
+            sa.select(Account.id).where(Account.id == here.actor.account_id).with_for_update(key_share=True)
+        )
         explained.explain(here.session, account=account, note=note, alone_up_to_yen=limit, **about)
 
     return _act_on_movement(case_id, act, "explained")
@@ -212,6 +217,12 @@ def _page(here: Here, case_id: UUID, *, error: Refused | None = None) -> str:
         limit=50,
     )
     said = here.session.get(MovementExplanation, movement_id) if is_movement else None
+    movement = (
+        explained.movement_of(here.session, municipality_id=here.municipality_id, subject=line.subject)
+        if is_movement
+        else None
+    )
+    limit = _alone_up_to_yen(here)
     return render_template(
         "manage/money/case.html",
         line=line,
@@ -223,17 +234,17 @@ def _page(here: Here, case_id: UUID, *, error: Refused | None = None) -> str:
         states=DISPUTE_STATES,
         evidence_due_at=_evidence_due(line),
         is_reservation=_is_reservation(here, line.reference),
-        movement=explained.movement_of(
-            here.session, municipality_id=here.municipality_id, subject=line.subject
-        )
-        if is_movement
-        else None,
+        movement=movement,
+        is_for_two=movement is not None
+        and explained.needs_second(
+            here.session, movement, actor=here.actor.account_id, alone_up_to_yen=limit, now=here.now
+        ),
         said=said,
         said_by_me=said is not None and said.made_by == here.actor.account_id,
         counterparts=[(account.value, ACCOUNTS[account]) for account in explained.COUNTERPARTS],
         movement_words=MOVEMENTS,
         account_words=ACCOUNTS,
-        alone_up_to_yen=_alone_up_to_yen(here),
+        alone_up_to_yen=limit,
         is_mine=line.owner_id == str(here.actor.account_id),
         sent=request.form,
         failed=request.path.rsplit("/", 1)[-1] if error else "",

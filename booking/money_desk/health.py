@@ -35,7 +35,7 @@ class Sum:
 
 def of_stripe(session: Session, *, municipality_id: int) -> Health:
     """The age of the last message, the oldest unfinished attempt, what is awaited."""
-    # Each by its own index: messages are never deleted.
+    # Each by its own index: messages are kept for months.
     parked = sa.select(sa.func.count()).where(WebhookEvent.next_due_at.is_not(None))
     last, waiting = session.execute(
         sa.select(

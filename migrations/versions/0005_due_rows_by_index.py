@@ -1,6 +1,6 @@
 """What the worker looks for every second is found by an index: parked messages and disputes that are due.
 
-Messages are never deleted; without these the worker and the overview of money read all of them each time.
+Messages are many; without these the worker and the overview of money read all of them each time.
 
 Revision ID: 0005
 Revises: 0004

@@ -61,7 +61,8 @@ def main() -> int:
     wanted = _arguments()
     logging.disable(logging.INFO)
     begun = time.perf_counter()
-    size = SHORT if wanted.short else replace(Size(), rounds=wanted.rounds)
+    size = SHORT if wanted.short else Size()
+    size = replace(size, rounds=wanted.rounds or size.rounds)
     lines = machine.describe()
     found: list[Figure] = []
     runs: list[Run] = []
@@ -127,7 +128,7 @@ def _arguments() -> argparse.Namespace:
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("--database", choices=["both", "sqlite", "postgresql"], default="both")
-    parser.add_argument("--rounds", type=int, default=Size().rounds)
+    parser.add_argument("--rounds", type=int, help=f"{Size().rounds}, short {SHORT.rounds}")
     parser.add_argument(
         "--short", action="store_true", help="small numbers: shows that it works, measures little"
     )

@@ -119,7 +119,8 @@ def test_a_deadlock_loses_cleanly_and_the_same_again_passes(database: Database) 
         thread.start()
     for thread in threads:
         thread.join(60)
-    assert len(lost) == 1
+    # At least once: a loser that the machine lets run before the one it freed can meet it a second time.
+    assert lost
     assert lease_of(database) in (["x", "x"], ["y", "y"])
 
 

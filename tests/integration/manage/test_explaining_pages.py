@@ -87,7 +87,7 @@ def test_above_the_limit_another_manager_agrees(manage: Manage, chief: FlaskClie
     case_id = unexplained(manage, -10001)
     page = f"{CASES}/{case_id}"
     browser = manage.client(manage.manager)
-    assert "10,000円を超えるので、ほかの管理者の承認を得て記帳します" in browser.get(page).text
+    assert "1日10,000円を超えるので、ほかの管理者の承認を得て記帳します" in browser.get(page).text
     post(browser, page, f"{page}/explain", FIELDS)
     shown = browser.get(page).text
     assert "ほかの管理者の承認を待っています" in shown
@@ -108,17 +108,19 @@ def test_another_manager_sends_it_back_and_it_is_explained_anew(manage: Manage, 
     post(browser, page, f"{page}/explain", FIELDS)
     assert post(chief, page, f"{page}/take-back").status_code == 303
     shown = browser.get(page).text
-    assert "説明を取り下げました" in shown
+    assert "説明を取り消しました" in shown
     assert "説明して記帳する" in shown
 
 
-def test_other_money_than_yen_is_only_confirmed(manage: Manage) -> None:
+def test_other_money_than_yen_is_only_confirmed(manage: Manage, chief: FlaskClient) -> None:
     page = f"{CASES}/{unexplained(manage, 900, 'usd')}"
     browser = manage.client(manage.manager)
     shown = browser.get(page).text
     assert "900 USD（円ではありません）" in shown
     assert "相手の勘定科目" not in shown
+    assert "円ではないので、ほかの管理者の承認を得ます" in shown
     assert post(browser, page, f"{page}/explain", {"note": "返金した"}).status_code == 303
+    assert post(chief, page, f"{page}/agree").status_code == 303
     assert sundry_yen(manage) == 0
     assert "対応済み" in browser.get(page).text
 

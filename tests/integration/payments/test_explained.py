@@ -97,6 +97,17 @@ def test_above_the_limit_a_second_person_agrees_once(till: Till) -> None:
     at_rest(till)
 
 
+@pytest.mark.parametrize("hours", [23, 25])
+def test_small_ones_of_one_person_count_together_within_a_day(till: Till, hours: int) -> None:
+    """A day later each stands alone: the control."""
+    first = moved(till, -LIMIT_YEN)
+    explain(till, first)
+    till.clock.advance(hours=hours - 23)
+    second = moved(till, -1)
+    explain(till, second)
+    assert (second in cases(till)) == (hours == 23)
+
+
 def test_the_table_itself_wants_two_people_above_the_limit(till: Till) -> None:
     subject = moved(till, -LIMIT_YEN - 1)
     explain(till, subject)
@@ -136,6 +147,8 @@ def test_other_money_is_confirmed_and_nothing_is_booked(till: Till) -> None:
     subject = moved(till, 900, currency="usd")
     before = till.balances()
     explain(till, subject, account="")
+    assert set(cases(till)) == {subject}, "its worth in yen is not known: a second person looks"
+    agree(till, subject, CHIEF)
     assert (till.balances(), cases(till)) == (before, {})
     done = run(till)
     assert (done.found.open, done.found.under_way) == ((), ())
