@@ -174,6 +174,7 @@ def issue(
         Charge.invoice_id.is_(None),
         Charge.used_on < _after(month),
     )
+    _wait_for(session, open_ones)
     had = session.execute(
         sa.update(Charge).where(*open_ones).values(invoice_id=made).returning(Charge.amount_yen, Charge.cause)
     ).all()
@@ -195,6 +196,11 @@ def issue(
     session.flush()
     _list_credit(session, invoice, is_old=all(cause == CARRIED for _amount_yen, cause in had), now=now)
     return invoice
+
+
+def _wait_for(session: Session, open_ones: Sequence[sa.ColumnElement[bool]]) -> None:
+    """Wait until nobody else is at these charges; the next statement sees what was added beside them."""
+    session.execute(sa.select(Charge.id).where(*open_ones).order_by(Charge.id).with_for_update())
 
 
 def _list_credit(session: Session, invoice: Invoice, *, is_old: bool, now: datetime) -> None:

@@ -10,8 +10,9 @@ from booking.app.http_errors import status_of
 from booking.app.services import current_services
 from booking.counter import bills
 from core.errors import BadInput, KaihoError, NotThere, Refused, RejectedOutside, Unavailable
-from payments import checkout, loops
+from payments import checkout, credits, loops
 from payments.errors import AlreadyPaid, AttemptStanding
+from payments.invoice_models import Invoice
 from payments.invoice_queries import charges_of, coming, of_payers
 from payments.states import Method
 
@@ -86,8 +87,9 @@ def show_invoice(invoice_id: UUID) -> ResponseReturnValue:
         if not found:
             raise NotThere(f"invoice {invoice_id}")
         lines = charges_of(here.session, invoice_id=invoice_id)
+        credit = credits.of_invoice(here.session, here.session.get_one(Invoice, invoice_id))
     return render_template(
-        "my/invoice.html", invoice=found[0], lines=lines, group_name=groups[found[0].payer]
+        "my/invoice.html", invoice=found[0], lines=lines, credit=credit, group_name=groups[found[0].payer]
     )
 
 

@@ -1,4 +1,4 @@
-"""/manage/money/invoices: monthly invoices, and how each is paid."""
+"""/manage/money/invoices: monthly invoices, how each is paid, and how a credit that one carried goes back."""
 
 from collections.abc import Callable
 from uuid import UUID
@@ -9,14 +9,17 @@ from flask.typing import ResponseReturnValue
 from booking.app.guards import Here, manager_only, reading, writing
 from booking.app.http_errors import status_of
 from booking.app.parsing import day_of, id_of, number_of
-from booking.counter import desk, group_terms
+from booking.counter import desk, group_terms, letters
 from booking.counter.counter_pages import MOST_YEN
-from booking.people.models import Group
+from booking.people.models import Account, Group
+from booking.places.models import Municipality
 from core.clock import civil_day
-from core.errors import NotThere, Refused
+from core.errors import BadInput, NotThere, Refused
 from core.ids import new_id
-from payments import checkout
+from payments import checkout, credits, drawer
+from payments.invoice_models import Invoice
 from payments.invoice_queries import charges_of, of_town, one
+from payments.paying_out import GOES_FROM
 from payments.slips import slips_of
 from payments.states import Method
 
@@ -26,6 +29,9 @@ PAGE = "/manage/money/invoices"
 _ONE = f"{PAGE}/<uuid:invoice_id>"
 _DONE = {
     "paid": "支払いを記録しました。",
+    "credit-asked": "払戻しを申請しました。ほかの管理者が払い出せます。",
+    "credit-paid": "払い戻したことを記録しました。",
+    "credit-again": "この払戻しは、すでに記録されています。",
     "closing": "まだ受け取らないでください。カードの支払い手続きを終了しています。",
 }
 
@@ -81,6 +87,61 @@ def issue_slip(invoice_id: UUID) -> ResponseReturnValue:
     return _act(invoice_id, act, slip_page)
 
 
+@pages.post(f"{_ONE}/credit/ask")
+@manager_only
+def ask_pay_out(invoice_id: UUID) -> ResponseReturnValue:
+    """Ask a second person to pay the credit out."""
+
+    def act(here: Here) -> bool:
+        credits.ask(
+            here.session,
+            municipality_id=here.municipality_id,
+            invoice_id=invoice_id,
+            how=_how(),
+            actor=here.actor.account_id,
+            now=here.now,
+        )
+        return True
+
+    return _act(invoice_id, act, f"{PAGE}/{invoice_id}?done=credit-asked")
+
+
+@pages.post(f"{_ONE}/credit/done")
+@manager_only
+def pay_out(invoice_id: UUID) -> ResponseReturnValue:
+    """The credit was paid out."""
+
+    def act(here: Here) -> bool:
+        amount_yen = number_of(request.form, "amount_yen", least=1, most=MOST_YEN)
+        is_new = credits.pay_out(
+            here.session,
+            municipality_id=here.municipality_id,
+            invoice_id=invoice_id,
+            amount_yen=amount_yen,
+            how=_how(),
+            actor=here.actor.account_id,
+            alone_up_to_yen=_alone_up_to_yen(here),
+            now=here.now,
+        )
+        if is_new:
+            invoice = here.session.get_one(Invoice, invoice_id)
+            letters.credit_paid_out(here.session, invoice, refund_yen=amount_yen, now=here.now)
+        return is_new
+
+    return _act(invoice_id, act, f"{PAGE}/{invoice_id}?done=credit-paid", otherwise="credit-again")
+
+
+def _how() -> Method:
+    how = request.form.get("how", "")
+    if how not in GOES_FROM:
+        raise BadInput("how", sentence="払い戻す方法を選んでください。")
+    return Method(how)
+
+
+def _alone_up_to_yen(here: Here) -> int:
+    return here.session.get_one(Municipality, here.municipality_id).refund_alone_up_to_yen
+
+
 def _take(invoice_id: UUID, method: Method) -> ResponseReturnValue:
     def act(here: Here) -> bool:
         day = request.form.get("paid_on", "")
@@ -99,7 +160,9 @@ def _take(invoice_id: UUID, method: Method) -> ResponseReturnValue:
     return _act(invoice_id, act, f"{PAGE}/{invoice_id}?done=paid")
 
 
-def _act(invoice_id: UUID, act: Callable[[Here], bool], then: str) -> ResponseReturnValue:
+def _act(
+    invoice_id: UUID, act: Callable[[Here], bool], then: str, *, otherwise: str = "closing"
+) -> ResponseReturnValue:
     try:
         with writing() as here:
             is_done = act(here)
@@ -107,7 +170,7 @@ def _act(invoice_id: UUID, act: Callable[[Here], bool], then: str) -> ResponseRe
         raise
     except Refused as error:
         return _invoice(invoice_id, error)
-    return redirect(then if is_done else f"{PAGE}/{invoice_id}?done=closing", code=303)
+    return redirect(then if is_done else f"{PAGE}/{invoice_id}?done={otherwise}", code=303)
 
 
 def _names(here: Here) -> dict[UUID, str]:
@@ -119,12 +182,20 @@ def _invoice(invoice_id: UUID, error: Refused | None) -> ResponseReturnValue:
     with reading() as here:
         found = one(here.session, municipality_id=here.municipality_id, invoice_id=invoice_id)
         live = checkout.live_of(here.session, reference=invoice_id)
+        credit = credits.of_invoice(here.session, here.session.get_one(Invoice, invoice_id))
+        asker = UUID(credit.asked_by) if credit and credit.asked_by else None
+        in_drawer = drawer.in_drawer(here.session, municipality_id=here.municipality_id) if credit else 0
         page = render_template(
             "manage/counter/invoice.html",
             invoice=found,
             lines=charges_of(here.session, invoice_id=invoice_id),
             payer=here.session.get_one(Group, found.payer).name,
             slip=slips_of(here.session, references=[invoice_id]).get(invoice_id),
+            credit=credit,
+            asker=here.session.get_one(Account, asker).name if asker else None,
+            asked_by_me=asker == here.actor.account_id,
+            is_for_two=credit is not None and credit.amount_yen > _alone_up_to_yen(here),
+            in_drawer=in_drawer,
             has_card_session=live is not None and live.method == Method.STRIPE,
             payment_id=new_id(here.now),
             slip_id=new_id(here.now),

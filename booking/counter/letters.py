@@ -1,5 +1,6 @@
 """Mails to a group's representative about what the group owes; each once for its cause."""
 
+from collections.abc import Mapping
 from datetime import datetime
 from uuid import UUID
 
@@ -14,36 +15,32 @@ from payments.invoice_models import Invoice
 
 def invoice_issued(session: Session, invoice: Invoice, *, now: datetime) -> None:
     """A month's invoice is out."""
-    _about_invoice(session, invoice, "invoice_issued", now=now)
+    terms = {"amount_yen": invoice.amount_yen, "due_on": invoice.due_on}
+    _about_invoice(session, invoice, "invoice_issued", terms, now=now)
 
 
 def invoice_overdue(session: Session, invoice: Invoice, *, now: datetime) -> None:
     """Its day has passed and it is not paid."""
-    _about_invoice(session, invoice, "invoice_overdue", now=now)
+    terms = {"amount_yen": invoice.amount_yen, "due_on": invoice.due_on}
+    _about_invoice(session, invoice, "invoice_overdue", terms, now=now)
 
 
 def invoice_paid(session: Session, invoice: Invoice, *, now: datetime) -> None:
     """It is paid."""
-    _about_invoice(session, invoice, "invoice_paid", now=now)
+    _about_invoice(session, invoice, "invoice_paid", {"amount_yen": invoice.amount_yen}, now=now)
 
 
 def invoice_refunded(
     session: Session, invoice: Invoice, *, refund_id: UUID, refund_yen: int, now: datetime
 ) -> None:
     """Money that came for it although it was paid has gone back."""
-    to = _representative(session, invoice.payer)
-    if to is None:
-        return
-    mail_address, group_name = to
-    mail.owe_mail(
-        session,
-        municipality_id=invoice.municipality_id,
-        to=mail_address,
-        template="invoice_refunded",
-        params={"group": group_name, "month": _month(invoice), "refund_yen": refund_yen},
-        key=f"invoice_refunded:{refund_id}",
-        now=now,
-    )
+    key = f"invoice_refunded:{refund_id}"
+    _about_invoice(session, invoice, "invoice_refunded", {"refund_yen": refund_yen}, key=key, now=now)
+
+
+def credit_paid_out(session: Session, invoice: Invoice, *, refund_yen: int, now: datetime) -> None:
+    """What it carried on has gone back."""
+    _about_invoice(session, invoice, "credit_paid_out", {"refund_yen": refund_yen}, now=now)
 
 
 def payment_request(
@@ -66,25 +63,26 @@ def payment_request(
     return mail_address
 
 
-def _about_invoice(session: Session, invoice: Invoice, template: str, *, now: datetime) -> None:
+def _about_invoice(
+    session: Session,
+    invoice: Invoice,
+    template: str,
+    params: Mapping[str, object],
+    *,
+    key: str | None = None,
+    now: datetime,
+) -> None:
     to = _representative(session, invoice.payer)
     if to is None:
         return
     mail_address, group_name = to
-    params: dict[str, object] = {
-        "group": group_name,
-        "month": _month(invoice),
-        "amount_yen": invoice.amount_yen,
-    }
-    if template != "invoice_paid":
-        params["due_on"] = invoice.due_on
     mail.owe_mail(
         session,
         municipality_id=invoice.municipality_id,
         to=mail_address,
         template=template,
-        params=params,
-        key=f"{template}:{invoice.id}",
+        params={"group": group_name, "month": _month(invoice), **params},
+        key=key or f"{template}:{invoice.id}",
         now=now,
     )
 

@@ -56,6 +56,7 @@ TEMPLATES: Mapping[str, Template] = {
     ),
     "invoice_paid": Template(frozenset({"group", "month", "amount_yen"}), is_about_reservation=False),
     "invoice_refunded": Template(frozenset({"group", "month", "refund_yen"}), is_about_reservation=False),
+    "credit_paid_out": Template(frozenset({"group", "month", "refund_yen"}), is_about_reservation=False),
     "payment_request": Template(frozenset({"group", "count", "amount_yen"}), is_about_reservation=False),
     "codes_changed": Template(),
     "door_unreached": Template(),

@@ -1,7 +1,12 @@
 """The counter and the bills as people see and use them: by pointer, on a phone, open to everybody."""
 
+from datetime import date
+from uuid import UUID
+
 from playwright.sync_api import Page, expect
 
+from core.ids import new_id
+from payments.invoice_models import Charge, Invoice
 from tests.browser.counter.conftest import Open
 from tests.browser.manage.conftest import assert_fits
 from tests.servers.browser import assert_axe_clean
@@ -47,6 +52,48 @@ def test_each_page_of_bills_fits_and_is_open_to_everybody(resident: Page, counte
         assert answer.status == 200, path
         assert_fits(resident)
         assert_axe_clean(resident)
+
+
+def carried(site: Open) -> UUID:
+    """An invoice of the group with the long name that carries 12,300 yen on."""
+    now, town = site.office.now, site.office.site.town
+    invoice_id, month = new_id(now), date(2026, 11, 1)
+    whose = {"municipality_id": town.municipality_id, "payer": town.youth}
+    with site.office.database.transaction() as session:
+        session.add(
+            Invoice(
+                id=invoice_id,
+                **whose,
+                month=month,
+                amount_yen=-12_300,
+                state="carried",
+                issued_at=now,
+                due_on=date(2026, 12, 31),
+            )
+        )
+        session.add(
+            Charge(
+                **whose,
+                reference=invoice_id,
+                cause="carried",
+                label="2026年11月分からの繰越し",
+                amount_yen=-12_300,
+                used_on=date(2026, 12, 1),
+                charged_at=now,
+            )
+        )
+    return invoice_id
+
+
+def test_a_clerk_asks_that_a_credit_is_paid_out(clerk: Page, counter_site: Open) -> None:
+    clerk.goto(f"/manage/money/invoices/{carried(counter_site)}#credit")
+    assert_fits(clerk)
+    assert_axe_clean(clerk)
+    clerk.get_by_label("振込").check()
+    clerk.get_by_role("button", name="払戻しを申請する").dblclick()
+    expect(clerk.get_by_text("ほかの管理者を待っています")).to_be_visible()
+    assert_fits(clerk)
+    assert_axe_clean(clerk)
 
 
 def test_a_clerk_finds_a_reservation_and_takes_cash(clerk: Page, counter_site: Open) -> None:
