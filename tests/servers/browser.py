@@ -6,11 +6,13 @@ import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Error, Page, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Error, Page, expect, sync_playwright
 
 from tests.servers.processes import ROOT
 
 PHONE = {"width": 390, "height": 844}
+PATIENCE_MS = 45_000
+"""How long a test waits for what a page shows or does: a busy machine draws slowly, a broken page never."""
 _AXE = ROOT / "node_modules" / "axe-core" / "axe.min.js"
 _RUN = """rules => axe.run(document, {
     runOnly: {type: "tag", values: rules}, resultTypes: ["violations"]})"""
@@ -30,6 +32,7 @@ def running_chromium() -> Iterator[Browser]:
     """A headless browser for as long as the block lasts."""
     # Chromium's own sandbox refuses to run as root; the only pages it sees are ours.
     arguments = ["--no-sandbox"] if os.geteuid() == 0 else []
+    expect.set_options(timeout=PATIENCE_MS)
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=chromium_program(), args=arguments)
         yield browser
@@ -47,7 +50,7 @@ def phone(browser: Browser) -> Iterator[BrowserContext]:
         locale="ja-JP",
         timezone_id="Asia/Tokyo",
     )
-    context.set_default_timeout(15_000)
+    context.set_default_timeout(PATIENCE_MS)
     yield context
     context.close()
 

@@ -18,7 +18,7 @@ from tests.integration.counter.conftest import Counter
 from tests.integration.counter.test_invoices import FIRST_OF_DECEMBER, at, run
 from tests.integration.counter.test_paying_out import owed_back
 from tests.integration.pages.conftest import build_site
-from tests.servers.browser import sign_in, watched_page
+from tests.servers.browser import PATIENCE_MS, sign_in, watched_page
 from tests.servers.serving import serving
 
 PASSWORD = "見本のパスワード2026"
@@ -84,7 +84,7 @@ def signed_in_page(chromium: Browser, site: Open, size: str, mail: str) -> Itera
         timezone_id="Asia/Tokyo",
         base_url=site.url,
     )
-    context.set_default_timeout(15_000)
+    context.set_default_timeout(PATIENCE_MS)
     sign_in(context, site.url, mail, PASSWORD)
     with watched_page(context) as page:
         yield page

@@ -14,7 +14,7 @@ from booking.people.sign_in import open_session
 from core.database import Database
 from tests.integration.fees.asking import ask
 from tests.integration.pages.conftest import Site, build_site
-from tests.servers.browser import PHONE, watched_page
+from tests.servers.browser import PATIENCE_MS, PHONE, watched_page
 from tests.servers.serving import serving
 
 DESK = {"width": 1280, "height": 900}
@@ -56,7 +56,7 @@ def page_of(
         base_url=served.url,
         java_script_enabled=scripts,
     )
-    context.set_default_timeout(15_000)
+    context.set_default_timeout(PATIENCE_MS)
     with served.site.town.database.transaction() as session:
         now = served.site.clock.now()
         token = open_session(session, account_id=account, device="試験", now=now).token

@@ -71,7 +71,7 @@ class Walker:
 
     def wait_for_confirmation(self) -> None:
         """The return page, once it has its answer."""
-        expect(self.page.locator("h1")).to_have_text("予約が確定しました", timeout=30_000)
+        expect(self.page.locator("h1")).to_have_text("予約が確定しました")
 
     def read_code(self) -> str:
         """The digits on the code page that is shown."""

@@ -17,7 +17,7 @@ from locks.alarms.models import Alarm
 from locks.models import AccessPoint, CodeGroup, Lock, LockEvent, LockState, QuarantinedMessage
 from tests.integration.manage.conftest import services_over
 from tests.integration.manage.town import NOW, TODAY, StoppedClock, Town, at, window
-from tests.servers.browser import assert_axe_clean, watched_page
+from tests.servers.browser import PATIENCE_MS, assert_axe_clean, watched_page
 from tests.servers.browser import sign_in as sign_in_to
 from tests.servers.serving import serving
 
@@ -60,7 +60,7 @@ def manager_page(request: pytest.FixtureRequest, chromium: Browser, office: Offi
         timezone_id="Asia/Tokyo",
         base_url=office.base,
     )
-    context.set_default_timeout(15_000)
+    context.set_default_timeout(PATIENCE_MS)
     sign_in_to(context, office.base, "manager@example.jp", PASSWORD)
     with watched_page(context) as page:
         page.goto("/manage")
@@ -82,7 +82,7 @@ def sign_in(request: pytest.FixtureRequest, chromium: Browser, base: str) -> Ite
                 base_url=base,
             )
             opened.callback(context.close)
-            context.set_default_timeout(15_000)
+            context.set_default_timeout(PATIENCE_MS)
             sign_in_to(context, base, address, PASSWORD)
             page = opened.enter_context(watched_page(context))
             page.goto(path)

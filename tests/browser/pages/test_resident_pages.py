@@ -97,7 +97,7 @@ def test_a_resident_finds_chooses_signs_in_holds_and_pays(page: Page, served: Se
     expect(page.get_by_role("heading", level=1)).to_have_text("お支払いを確認しています")
     served.site.stripe.pay("cs_test_1")
     # The page asks again by itself and turns into the answer.
-    expect(page.get_by_role("heading", level=1)).to_have_text("予約が確定しました", timeout=15_000)
+    expect(page.get_by_role("heading", level=1)).to_have_text("予約が確定しました")
     assert_fit_for_everybody(page)
 
 

@@ -16,7 +16,7 @@ from tests.browser.pages.test_resident_pages import assert_fit_for_everybody
 from tests.integration.booking.town import at, window
 from tests.integration.pages.conftest import Site, build_site
 from tests.integration.papers.conftest import issued, paid, plant_issuer
-from tests.servers.browser import assert_axe_clean, watched_page
+from tests.servers.browser import PATIENCE_MS, assert_axe_clean, watched_page
 from tests.servers.browser import sign_in as sign_in_to
 from tests.servers.serving import serving
 
@@ -63,7 +63,7 @@ def sign_in(chromium: Browser, town: Town) -> Iterator[Open]:
             timezone_id="Asia/Tokyo",
             base_url=town.url,
         )
-        context.set_default_timeout(15_000)
+        context.set_default_timeout(PATIENCE_MS)
         sign_in_to(context, town.url, mail, PASSWORD)
         watching = watched_page(context)
         page = watching.__enter__()

@@ -2,6 +2,7 @@
 
 import threading
 from datetime import date, timedelta
+from typing import Any
 from uuid import UUID
 
 import pytest
@@ -18,6 +19,7 @@ from payments.case_models import Case
 from payments.cases import CaseKind
 from payments.credits import Credit, CreditChanged
 from payments.invoice_models import Charge, Invoice
+from payments.models import LedgerEntry
 from payments.paying_out import DrawerShort, NeedsSecond
 from payments.states import Method
 from tests.integration.booking.town import window
@@ -127,12 +129,22 @@ def test_paid_out_once_it_leaves_the_books_and_the_next_invoice_is_of_nothing(of
     assert office.books() == {}
     assert credit_of(office, invoice) == Credit(600, office.now, None, None)
     with office.database.reading() as session:
+        booked = session.execute(
+            sa.select(LedgerEntry.account, LedgerEntry.amount_yen, LedgerEntry.reference)
+            .where(LedgerEntry.set_key == f"charge:{invoice.id}:paid_out")
+            .order_by(LedgerEntry.amount_yen)
+        ).all()
         charge = session.scalars(sa.select(Charge).where(Charge.cause == credits.PAID_OUT)).one()
         acts = session.execute(
-            sa.select(AuditEntry.subject, AuditEntry.detail).where(AuditEntry.act == "credit.pay_out")
+            sa.select(AuditEntry.actor, AuditEntry.subject, AuditEntry.detail).where(
+                AuditEntry.act == "credit.pay_out"
+            )
         ).all()
+    assert [tuple(row) for row in booked] == [("bank", -600, invoice.id), ("receivables", 600, invoice.id)]
     assert (charge.label, charge.used_on) == ("2026年12月分のお預かりの払戻し", date(2027, 1, 1))
-    assert [tuple(row) for row in acts] == [(str(invoice.id), {"amount_yen": 600, "how": "transfer"})]
+    assert [tuple(row) for row in acts] == [
+        (str(office.staff.account_id), str(invoice.id), {"amount_yen": 600, "how": "transfer"})
+    ]
     assert findings(office) == {}
     at(office, FIRST_OF_FEBRUARY)
     run(office)
@@ -176,6 +188,20 @@ def test_what_was_used_since_is_not_paid_out(office: Counter) -> None:
     assert (rest.amount_yen, rest.state) == (-450, "carried")
     assert pay_out(office, rest, 450)
     assert office.books() == {}
+
+
+def test_one_yen_is_paid_out_as_well(office: Counter) -> None:
+    invoice = carried(office)
+    used(office, 599)
+    assert pay_out(office, invoice, 1)
+
+
+def test_what_earlier_invoices_asked_for_has_nothing_to_do_with_it(office: Counter) -> None:
+    invoice = carried(office)
+    use = used(office, 500)
+    with office.database.transaction() as session:
+        session.execute(sa.update(Charge).where(Charge.reference == use).values(invoice_id=invoice.id))
+    assert credit_of(office, invoice) == Credit(600, None, None, None)
 
 
 @pytest.mark.parametrize("yen", [600, 601])
@@ -256,6 +282,11 @@ def test_above_the_limit_nobody_pays_out_alone(office: Counter) -> None:
     ask(office, invoice)
     (case,) = open_credits(office)
     assert (case.subject, case.amount_yen) == (str(invoice.payer), 600)
+    assert (case.detail["month"], case.detail["invoice_id"]) == ("2026-12", str(invoice.id))
+    with office.database.reading() as session:
+        asked = session.scalars(sa.select(AuditEntry).where(AuditEntry.act == "credit.ask_pay_out")).one()
+        assert asked.actor == str(office.staff.account_id)
+        assert asked.detail == {"amount_yen": 600, "how": "cash"}
     assert credit_of(office, invoice) == Credit(600, None, str(office.staff.account_id), Method.CASH)
     with pytest.raises(NeedsSecond):
         pay_out(office, invoice, limit=599)
@@ -264,6 +295,23 @@ def test_above_the_limit_nobody_pays_out_alone(office: Counter) -> None:
     assert open_credits(office) == []
     with pytest.raises(CreditChanged):
         ask(office, invoice)
+
+
+@pytest.mark.parametrize(
+    "changed",
+    [
+        {"municipality_id": Case.municipality_id + 1},
+        {"kind": CaseKind.BOOKS.value},
+        {"subject": "somebody else"},
+        {"closed_at": Case.opened_at, "closed_by": "system", "next_due_at": None},
+    ],
+)
+def test_another_case_asks_for_nothing(office: Counter, changed: dict[str, Any]) -> None:
+    invoice = carried(office)
+    ask(office, invoice)
+    with office.database.transaction() as session:
+        session.execute(sa.update(Case).values(changed))
+    assert credit_of(office, invoice) == Credit(600, None, None, None)
 
 
 def test_who_asked_for_last_months_has_not_asked_for_this_months(office: Counter) -> None:

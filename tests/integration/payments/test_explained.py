@@ -1,6 +1,8 @@
 """A movement that nothing of ours explains: a person says what it was, above the limit with a second one."""
 
 from dataclasses import replace
+from datetime import timedelta
+from typing import Any
 from uuid import UUID
 
 import pytest
@@ -10,6 +12,8 @@ from core.audit import AuditEntry
 from core.errors import BadInput, NotThere
 from core.ids import new_id
 from payments import explained
+from payments.book_models import MovementExplanation, StripeMovement
+from payments.case_models import Case
 from payments.explained import ExplainedAlready, SamePerson
 from payments.ledger import Account
 from tests.integration.payments.conftest import START, TOWN, Till
@@ -157,12 +161,121 @@ def test_other_money_is_confirmed_and_nothing_is_booked(till: Till) -> None:
 @pytest.mark.parametrize("account", ["", "usage_fees", "unallocated", "nonsense"])
 def test_only_accounts_without_rows_of_ours_behind_them_may_be_chosen(till: Till, account: str) -> None:
     subject = moved(till)
-    with pytest.raises(BadInput):
+    with pytest.raises(BadInput, match=r"^account$") as refused:
         explain(till, subject, account=account)
+    assert refused.value.sentence == "勘定科目を選んでください。"
     for note in ("", "  ", "x" * 301):
-        with pytest.raises(BadInput):
+        with pytest.raises(BadInput, match=r"^note$") as refused:
             explain(till, subject, note=note)
+        assert refused.value.sentence == "何の入出金かを300字以内で書いてください。"
     assert acts(till) == []
+
+
+@pytest.mark.parametrize("note", ["x", "x" * 300])
+def test_a_note_may_be_of_one_letter_and_of_three_hundred(till: Till, note: str) -> None:
+    subject = moved(till)
+    explain(till, subject, note=f" {note} ")
+    with till.database.reading() as session:
+        assert session.scalars(sa.select(MovementExplanation.note)).one() == note
+
+
+def explained_before(
+    till: Till, *, by: UUID = CLERK, town: int = TOWN, for_two: bool = False, days_ago: float = 0.5
+) -> None:
+    """Somebody booked all that one person may alone."""
+    at = till.clock.now() - timedelta(days=days_ago)
+    with till.database.transaction() as session:
+        number = session.scalar(sa.select(sa.func.count()).select_from(StripeMovement))
+        session.add(
+            StripeMovement(
+                id=f"txn_before_{number}",
+                municipality_id=town,
+                type="adjustment",
+                amount=LIMIT_YEN,
+                fee=0,
+                net=LIMIT_YEN,
+                currency="jpy",
+                created_at=at,
+                available_on=at,
+                copied_at=at,
+            )
+        )
+        session.flush()
+        session.add(
+            MovementExplanation(
+                movement_id=f"txn_before_{number}",
+                municipality_id=town,
+                account="sundry",
+                note="x",
+                needs_second=for_two,
+                made_at=at,
+                made_by=by,
+                booked_at=at,
+                booked_by=CHIEF if for_two else by,
+            )
+        )
+
+
+@pytest.mark.parametrize(
+    ("before", "for_two"),
+    [
+        ({}, True),
+        ({"by": CHIEF}, False),
+        ({"town": TOWN + 1}, False),
+        ({"for_two": True}, False),
+        ({"days_ago": 1}, False),
+        (None, False),
+    ],
+)
+def test_only_what_the_same_person_booked_alone_in_this_town_counts(
+    till: Till, before: dict[str, Any] | None, for_two: bool
+) -> None:
+    subject = moved(till, -1)
+    for _ in range(2):
+        if before is not None:
+            explained_before(till, **before)
+    with till.database.reading() as session:
+        movement = explained.movement_of(session, municipality_id=TOWN, subject=subject)
+        assert movement is not None
+        assert for_two == explained.needs_second(
+            session, movement, actor=CLERK, alone_up_to_yen=LIMIT_YEN, now=till.clock.now()
+        )
+
+
+def test_a_case_leads_to_its_movement_until_that_is_explained(till: Till) -> None:
+    subject = moved(till)
+
+    def found(of: str = subject, town: int = TOWN) -> str | None:
+        with till.database.reading() as session:
+            movement = explained.movement_of(session, municipality_id=town, subject=of)
+            return None if movement is None else f"movement:{movement.id}"
+
+    assert found() == subject
+    # Movements that others explain, or none: nobody is asked about them.
+    assert (found("total"), found(subject.removeprefix("movement:")), found(town=TOWN + 1)) == (None,) * 3
+    explain(till, subject)
+    assert found() is None
+
+
+def test_who_did_what_to_it_is_kept(till: Till) -> None:
+    subject = moved(till, -LIMIT_YEN - 1)
+    explain(till, subject)
+    take_back(till, subject, CHIEF)
+    explain(till, subject, account=Account.BANK, note="別の口座")
+    agree(till, subject, CHIEF)
+    with till.database.reading() as session:
+        statement = sa.select(AuditEntry).where(AuditEntry.act.like("movement.%")).order_by(AuditEntry.number)
+        rows = session.scalars(statement).all()
+        note = session.scalars(sa.select(Case.closing_note).where(Case.subject == subject)).one()
+    first = {"account": "sundry", "note": "口座の手直し"}
+    second = {"account": "bank", "note": "別の口座"}
+    assert [(row.act, row.actor, row.detail) for row in rows] == [
+        ("movement.explain", str(CLERK), first),
+        ("movement.take_back", str(CHIEF), first),
+        ("movement.explain", str(CLERK), second),
+        ("movement.book", str(CHIEF), second),
+    ]
+    assert note == "職員が説明し、記帳しました。"
 
 
 @pytest.mark.parametrize("subject", ["total", "movement:", "movement:txn_99", "set:x"])
