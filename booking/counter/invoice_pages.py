@@ -11,8 +11,8 @@ from booking.app.http_errors import status_of
 from booking.app.parsing import day_of, id_of, number_of
 from booking.counter import desk, group_terms, letters
 from booking.counter.counter_pages import MOST_YEN
+from booking.counter.limits import alone_up_to_yen
 from booking.people.models import Account, Group
-from booking.places.models import Municipality
 from core.clock import civil_day
 from core.errors import BadInput, NotThere, Refused
 from core.ids import new_id
@@ -120,7 +120,7 @@ def pay_out(invoice_id: UUID) -> ResponseReturnValue:
             amount_yen=amount_yen,
             how=_how(),
             actor=here.actor.account_id,
-            alone_up_to_yen=_alone_up_to_yen(here),
+            alone_up_to_yen=alone_up_to_yen(here.session, here.actor, [invoice_id])[invoice_id],
             now=here.now,
         )
         if is_new:
@@ -136,10 +136,6 @@ def _how() -> Method:
     if how not in GOES_FROM:
         raise BadInput("how", sentence="払い戻す方法を選んでください。")
     return Method(how)
-
-
-def _alone_up_to_yen(here: Here) -> int:
-    return here.session.get_one(Municipality, here.municipality_id).refund_alone_up_to_yen
 
 
 def _take(invoice_id: UUID, method: Method) -> ResponseReturnValue:
@@ -183,6 +179,7 @@ def _invoice(invoice_id: UUID, error: Refused | None) -> ResponseReturnValue:
         found = one(here.session, municipality_id=here.municipality_id, invoice_id=invoice_id)
         live = checkout.live_of(here.session, reference=invoice_id)
         credit = credits.of_invoice(here.session, here.session.get_one(Invoice, invoice_id))
+        limit = alone_up_to_yen(here.session, here.actor, [invoice_id])[invoice_id]
         asker = UUID(credit.asked_by) if credit and credit.asked_by else None
         in_drawer = drawer.in_drawer(here.session, municipality_id=here.municipality_id) if credit else 0
         page = render_template(
@@ -194,7 +191,8 @@ def _invoice(invoice_id: UUID, error: Refused | None) -> ResponseReturnValue:
             credit=credit,
             asker=here.session.get_one(Account, asker).name if asker else None,
             asked_by_me=asker == here.actor.account_id,
-            is_for_two=credit is not None and credit.amount_yen > _alone_up_to_yen(here),
+            is_for_two=credit is not None and credit.amount_yen > limit,
+            is_own=here.actor.group_or_none(found.payer) is not None,
             in_drawer=in_drawer,
             has_card_session=live is not None and live.method == Method.STRIPE,
             payment_id=new_id(here.now),

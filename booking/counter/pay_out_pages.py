@@ -6,13 +6,15 @@ import sqlalchemy as sa
 from flask import Blueprint, redirect, render_template, request
 from flask.typing import ResponseReturnValue
 
-from booking.app.guards import Here, manager_only, reading, writing
+from booking.app.guards import manager_only, reading, writing
 from booking.app.http_errors import status_of
+from booking.counter.limits import alone_up_to_yen
 from booking.people.models import Account
 from booking.places.models import Municipality
 from booking.reservations import queries
 from core.errors import BadInput, NotThere, Refused
 from payments import drawer, paying_out
+from payments.models import Refund
 from payments.states import Method
 
 pages = Blueprint("pay_outs", __name__)
@@ -58,13 +60,18 @@ def pay_out(refund_id: UUID) -> ResponseReturnValue:
     """It was paid out."""
     try:
         with writing() as here:
+            refund = here.session.get(Refund, refund_id)
+            if refund is None:
+                raise NotThere(f"refund {refund_id}")
             is_new = paying_out.pay_out(
                 here.session,
                 municipality_id=here.municipality_id,
                 refund_id=refund_id,
                 how=_how(),
                 actor=here.actor.account_id,
-                alone_up_to_yen=_limit(here),
+                alone_up_to_yen=alone_up_to_yen(here.session, here.actor, [refund.reference])[
+                    refund.reference
+                ],
                 callbacks=here.services.payment_callbacks,
                 now=here.now,
             )
@@ -80,11 +87,6 @@ def _how() -> Method:
     if how is None:
         raise BadInput("how", sentence="払い戻す方法を選んでください。")
     return how
-
-
-def _limit(here: Here) -> int:
-    town = sa.select(Municipality.refund_alone_up_to_yen).where(Municipality.id == here.municipality_id)
-    return here.session.scalars(town).one()
 
 
 def _page(error: Refused | None) -> ResponseReturnValue:
@@ -108,7 +110,8 @@ def _page(error: Refused | None) -> ResponseReturnValue:
             lines={line.id: line for line in lines},
             names={str(row.id): row.name for row in askers},
             me=str(here.actor.account_id),
-            limit=_limit(here),
+            limit=here.session.get_one(Municipality, here.municipality_id).refund_alone_up_to_yen,
+            alone=alone_up_to_yen(here.session, here.actor, [one.reference for one in waiting]),
             in_drawer=drawer.in_drawer(here.session, municipality_id=here.municipality_id),
             done=_DONE.get(request.args.get("done", "")) if error is None else None,
             error=error,

@@ -34,6 +34,7 @@ from tests.integration.counter.test_invoices import (
     take,
     templates,
 )
+from tests.integration.counter.test_paying_out import joins
 from tests.integration.counter.test_the_audit_agrees import findings
 from tests.integration.pages.conftest import build_site, send
 
@@ -432,6 +433,16 @@ def test_the_page_asks_for_a_second_person_and_says_who_asked(office: Counter) -
     assert "さんが申請しました（振込）" in shown
     assert send(second, page, f"{page}/credit/done", amount_yen=600, how="transfer").status_code == 303
     assert office.books() == {}
+
+
+def test_to_a_group_of_ones_own_nobody_pays_a_credit_out_alone(office: Counter) -> None:
+    invoice = carried(office)
+    joins(office)
+    browser = office.site.browser(office.staff.account_id)
+    page = page_of(invoice)
+    assert "自分の団体への払戻しなので" in browser.get(page).text
+    assert send(browser, page, f"{page}/credit/done", amount_yen=600, how="transfer").status_code == 409
+    assert office.books() == {"bank": 600, "receivables": -600}
 
 
 def test_the_group_reads_that_its_credit_went_back(office: Counter) -> None:

@@ -8,6 +8,7 @@ import sqlalchemy as sa
 
 from booking.app.wiring import PAYMENT_CALLBACKS
 from booking.notices.mail import KIND
+from booking.people.models import Member
 from booking.places.models import Municipality
 from booking.reservations.cancel import cancel
 from core.audit import AuditEntry
@@ -202,6 +203,34 @@ def test_the_page_asks_for_a_second_person_and_lists_who_asked(office: Counter) 
     assert "払い戻した" in second.get(page).text
     assert send(second, page, f"{page}/{refund_id}/done", how="cash").status_code == 303
     assert "払い戻すものはありません" in first.get(page).text
+
+
+def joins(office: Counter) -> None:
+    """The manager is a member of the group as well."""
+    with office.database.transaction() as session:
+        session.add(Member(group_id=office.site.town.general, account_id=office.staff.account_id))
+
+
+@pytest.mark.parametrize(("is_own", "status"), [(False, 303), (True, 409)])
+def test_to_a_group_of_ones_own_nobody_pays_out_alone(office: Counter, is_own: bool, status: int) -> None:
+    refund_id = owed_back(office)
+    if is_own:
+        joins(office)
+    page = "/manage/money/counter/pay-outs"
+    browser = office.site.browser(office.staff.account_id)
+    assert ("払戻しを申請する" in browser.get(page).text) == is_own
+    assert send(browser, page, f"{page}/{refund_id}/done", how="cash").status_code == status
+    if is_own:
+        second = office.site.browser(office.second_manager())
+        assert send(browser, page, f"{page}/{refund_id}/ask", how="cash").status_code == 303
+        assert send(second, page, f"{page}/{refund_id}/done", how="cash").status_code == 303
+    assert office.books() == {}
+
+
+def test_what_is_owed_to_nobody_is_not_there(office: Counter) -> None:
+    page = "/manage/money/counter/pay-outs"
+    browser = office.site.browser(office.staff.account_id)
+    assert send(browser, "/sessions", f"{page}/{new_id(NOW)}/done", how="cash").status_code == 404
 
 
 def hand_in(office: Counter, yen: int, *, counted: int | None = None, tap: UUID | None = None) -> bool:
