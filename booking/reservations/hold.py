@@ -33,6 +33,7 @@ from core.ids import new_id
 from core.window import Window
 from locks import grants
 from locks.errors import NotSellable
+from payments.checkout import LEAST_YEN
 from payments.states import Method
 
 DECIDED_WITHIN = timedelta(days=7)
@@ -151,6 +152,10 @@ def _beginning(
     if not amount_yen:
         return State.CONFIRMED, due_after(window.ends_at), None
     pay_until = now + timedelta(seconds=town.hold_for_s)
+    if amount_yen < LEAST_YEN:
+        # No card pays so little: somebody has to come to the counter.
+        latest = now + timedelta(seconds=town.pay_after_approval_for_s)
+        pay_until = max(pay_until, min(latest, window.starts_at))
     return State.HELD, pay_until, pay_until
 
 

@@ -8,6 +8,7 @@ import pytest
 import sqlalchemy as sa
 from sqlalchemy import event
 
+from booking.fees.models import FeeRate
 from booking.places.models import Facility, Municipality
 from booking.reservations import claims
 from booking.reservations.hold import hold
@@ -46,6 +47,26 @@ def counted(town: Town) -> Iterator[list[str]]:
         yield seen
     finally:
         event.remove(town.database.engine, "before_cursor_execute", note)
+
+
+@pytest.mark.parametrize(
+    ("yen_per_hour", "before_start", "lasts"),
+    [
+        (25, timedelta(days=4), timedelta(minutes=10)),
+        (24, timedelta(days=4), timedelta(days=3)),
+        (24, timedelta(days=2), timedelta(days=2)),
+        (24, timedelta(minutes=5), timedelta(minutes=10)),
+    ],
+)
+def test_what_no_card_pays_is_held_until_somebody_can_come_to_the_counter(
+    town: Town, yen_per_hour: int, before_start: timedelta, lasts: timedelta
+) -> None:
+    with town.database.transaction() as session:
+        session.execute(sa.update(FeeRate).values(yen_per_hour=yen_per_hour))
+    now = window(10, 12).starts_at - before_start
+    found = town.reservation(town.held(now=now))
+    assert found.amount_yen == 2 * yen_per_hour
+    assert found.pay_until == found.next_due_at == now + lasts
 
 
 def test_a_hold_has_its_claims_price_policy_deadline_and_mail(town: Town) -> None:
