@@ -18,7 +18,7 @@ from payments.cases import About, CaseKind
 from payments.invoice_models import Charge, Invoice
 from payments.invoices import CARRIED
 from payments.ledger import Account, Line
-from payments.paying_out import GOES_FROM, DrawerShort, NeedsSecond
+from payments.paying_out import GOES_FROM, require_in_drawer, require_second
 from payments.states import Method
 
 PAID_OUT = "paid_out"
@@ -112,14 +112,10 @@ def pay_out(
         return False
     if carried is None or found is None or found.amount_yen != amount_yen:
         raise CreditChanged
-    if amount_yen > alone_up_to_yen and found.asked_by in (None, str(actor)):
-        raise NeedsSecond
+    require_second(amount_yen, alone_up_to_yen, asked_by=found.asked_by, actor=actor)
     leaves = GOES_FROM[how]
     _record(session, invoice, "credit.pay_out", actor, how, amount_yen, now=now)
-    # Asked after the audit's lock: two people at one drawer are in line there.
-    in_drawer = ledger.balances(session, municipality_id=municipality_id)[Account.CASH]
-    if how is Method.CASH and in_drawer < amount_yen:
-        raise DrawerShort
+    require_in_drawer(session, amount_yen, how, municipality_id=municipality_id)
     session.add(
         Charge(
             municipality_id=municipality_id,

@@ -129,16 +129,10 @@ def pay_out(
         return False
     open_case(session, refund, now=now)
     asked_by = _case(session, refund).detail.get("asked_by")
-    if refund.amount_yen > alone_up_to_yen and asked_by in (None, str(actor)):
-        raise NeedsSecond
+    require_second(refund.amount_yen, alone_up_to_yen, asked_by=asked_by, actor=actor)
     leaves = GOES_FROM[how]
     _record(session, refund, "refund.pay_out", actor, how, now=now)
-    # Asked after the audit's lock: two people at one drawer are in line there.
-    if (
-        how is Method.CASH
-        and ledger.balances(session, municipality_id=municipality_id)[leaves] < refund.amount_yen
-    ):
-        raise DrawerShort
+    require_in_drawer(session, refund.amount_yen, how, municipality_id=municipality_id)
     require_refund_move(RefundState(refund.state), RefundState.SUCCEEDED)
     refund.state, refund.state_changed_at = RefundState.SUCCEEDED, now
     refund.next_due_at, refund.paid_out_by = None, str(actor)
@@ -175,6 +169,28 @@ def pay_out(
             now=now,
         )
     return True
+
+
+def require_second(amount_yen: int, alone_up_to_yen: int, *, asked_by: str | None, actor: UUID) -> None:
+    """Above the limit somebody else has asked for it.
+
+    Raises:
+        NeedsSecond: nobody has, or the actor.
+    """
+    if amount_yen > alone_up_to_yen and asked_by in (None, str(actor)):
+        raise NeedsSecond
+
+
+def require_in_drawer(session: Session, amount_yen: int, how: Method, *, municipality_id: int) -> None:
+    """Cash is there. Ask after the audit entry: two people at one drawer are in line at its lock.
+
+    Raises:
+        DrawerShort: it is not.
+    """
+    if how is not Method.CASH:
+        return
+    if ledger.balances(session, municipality_id=municipality_id)[Account.CASH] < amount_yen:
+        raise DrawerShort
 
 
 def _by_hand(session: Session, municipality_id: int, refund_id: UUID) -> Refund:

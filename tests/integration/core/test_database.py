@@ -124,6 +124,20 @@ def test_a_deadlock_loses_cleanly_and_the_same_again_passes(database: Database) 
     assert lease_of(database) in (["x", "x"], ["y", "y"])
 
 
+def test_who_loses_stands_back_longer_each_time_and_not_for_ever(monkeypatch: pytest.MonkeyPatch) -> None:
+    waited: list[float] = []
+    monkeypatch.setattr("core.database.time.sleep", waited.append)
+
+    def attempt() -> None:
+        raise TryAgain
+
+    with pytest.raises(TryAgain):
+        retrying(attempt)
+    assert [least <= wait < 3 * least for wait, least in zip(waited, (0.01, 0.02, 0.04), strict=True)] == [
+        True
+    ] * 3
+
+
 def test_nobody_waits_for_a_lock_without_an_end(database: Database) -> None:
     if database.is_sqlite:
         with database.transaction() as session:

@@ -7,6 +7,7 @@ from uuid import UUID
 
 import pytest
 import sqlalchemy as sa
+from sqlalchemy.exc import IntegrityError
 
 from booking.counter import monthly
 from booking.places.models import Municipality
@@ -29,9 +30,8 @@ from tests.integration.counter.test_invoices import (
     FIRST_OF_JANUARY,
     all_invoices,
     at,
-    give_up,
+    carried,
     run,
-    take,
     templates,
 )
 from tests.integration.counter.test_paying_out import joins
@@ -40,22 +40,6 @@ from tests.integration.pages.conftest import build_site, send
 
 FIRST_OF_FEBRUARY = FIRST_OF_JANUARY + timedelta(days=31)
 FIRST_OF_MARCH = FIRST_OF_FEBRUARY + timedelta(days=28)
-
-
-def carried(office: Counter) -> Invoice:
-    """December's invoice of -600 yen: a paid use was given up after its invoice."""
-    first = office.postpaid(window(10, 12, date(2026, 12, 5)))
-    with office.database.transaction() as session:
-        session.execute(sa.update(Charge).values(used_on=date(2026, 11, 28)))
-    at(office, FIRST_OF_DECEMBER)
-    run(office)
-    take(office, all_invoices(office)[0])
-    give_up(office, first)
-    at(office, FIRST_OF_JANUARY)
-    run(office)
-    invoice = all_invoices(office)[-1]
-    assert (invoice.amount_yen, invoice.state) == (-600, "carried")
-    return invoice
 
 
 def used(office: Counter, yen: int, on: date = date(2027, 1, 10), reference: UUID | None = None) -> UUID:
@@ -453,6 +437,8 @@ def test_the_group_reads_that_its_credit_went_back(office: Counter) -> None:
     pay_out(office, invoice)
     shown = resident.get(page).text
     assert "600円をお返ししました" in shown
+    assert "払戻し済み" in shown
+    assert "翌月へ繰越し" not in shown
     assert "差し引きます" not in shown
 
 
@@ -463,3 +449,42 @@ def test_a_resident_does_not_find_the_buttons(office: Counter) -> None:
         answer = send(resident, "/sessions", f"{page_of(invoice)}/credit/{act}", how="cash", amount_yen=600)
         assert answer.status_code == 404
     assert office.books() == {"bank": 600, "receivables": -600}
+
+
+@pytest.mark.parametrize("waits", [True, False])
+def test_two_clerks_at_once_pay_a_credit_out_once(
+    postgres_database_url: str, monkeypatch: pytest.MonkeyPatch, waits: bool
+) -> None:
+    """Its control: without the lock only the table's unique cause keeps the second out, and loudly."""
+    if not waits:
+        unlocked = credits._carried
+        monkeypatch.setattr(credits, "_carried", lambda session, invoice, **_: unlocked(session, invoice))
+    database = Database(postgres_database_url, pool_size=8)
+    office = Counter(build_site(database))
+    invoice = carried(office)
+    ended: list[object] = []
+
+    def clerk() -> None:
+        try:
+            ended.append(pay_out(office, invoice))
+        except IntegrityError:
+            ended.append("refused by the table")
+
+    second = threading.Thread(target=clerk)
+    with database.transaction() as session:
+        credits.pay_out(
+            session,
+            municipality_id=office.site.town.municipality_id,
+            invoice_id=invoice.id,
+            amount_yen=600,
+            how=Method.TRANSFER,
+            actor=office.staff.account_id,
+            alone_up_to_yen=10_000,
+            now=office.now,
+        )
+        second.start()
+        second.join(1)
+    second.join(30)
+    assert ended == [False if waits else "refused by the table"]
+    assert office.books() == {}
+    database.dispose()

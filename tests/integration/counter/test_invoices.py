@@ -61,6 +61,22 @@ def give_up(office: Counter, reservation_id: UUID) -> None:
         cancel(session, actor=actor, reservation_id=reservation_id, now=office.now)
 
 
+def carried(office: Counter) -> Invoice:
+    """December's invoice of -600 yen: a paid use was given up after its invoice."""
+    first = office.postpaid(window(10, 12, date(2026, 12, 5)))
+    with office.database.transaction() as session:
+        session.execute(sa.update(Charge).values(used_on=date(2026, 11, 28)))
+    at(office, FIRST_OF_DECEMBER)
+    run(office)
+    take(office, all_invoices(office)[0])
+    give_up(office, first)
+    at(office, FIRST_OF_JANUARY)
+    run(office)
+    invoice = all_invoices(office)[-1]
+    assert (invoice.amount_yen, invoice.state) == (-600, "carried")
+    return invoice
+
+
 def take(office: Counter, invoice: Invoice, method: Method = Method.TRANSFER) -> bool:
     with office.database.transaction() as session:
         return desk.take_for_invoice(
@@ -278,17 +294,7 @@ def test_cancelled_after_its_invoice_was_paid_the_next_one_is_less(office: Count
 
 
 def test_below_zero_is_carried_to_the_next_month_and_counted_once(office: Counter) -> None:
-    first = office.postpaid(window(10, 12, date(2026, 12, 5)))
-    with office.database.transaction() as session:
-        session.execute(sa.update(Charge).values(used_on=date(2026, 11, 28)))
-    at(office, FIRST_OF_DECEMBER)
-    run(office)
-    take(office, all_invoices(office)[0])
-    give_up(office, first)
-    at(office, FIRST_OF_JANUARY)
-    run(office)
-    assert all_invoices(office)[1].amount_yen == -600
-    assert all_invoices(office)[1].state == "carried"
+    carried(office)
     with office.database.reading() as session:
         unbilled = session.scalars(sa.select(Charge).where(Charge.invoice_id.is_(None))).all()
     assert [(one.cause, one.amount_yen, one.used_on) for one in unbilled] == [
